@@ -1,0 +1,5 @@
+//! A durable message queue between peers: signed logs, sealed messages, no broker.
+
+pub mod crypto;
+pub mod limits;
+pub mod types;

@@ -1,0 +1,104 @@
+//! Every bound: its name with the unit last, its reason, its source.
+//!
+//! *Invariant*: no buffer, queue, loop or declared length that a peer can reach is without a
+//! constant in this file, and every decoder compares with it before it takes memory.
+
+// Entries and blocks.
+
+/// Bytes of an entry header: the fields of version 1 need at most 124; a later version may add to
+/// 255, so that one byte tells the length.
+pub const HEADER_SIZE_MAX: usize = 255;
+/// Bytes of a sealed body that travels and is stored inside its block; longer ones are chunks.
+pub const INLINE_BODY_SIZE_MAX: usize = 4_096;
+/// Bytes of one sealed body chunk: STREAM's segment, 32 752 of text and a tag of 16.
+pub const BODY_CHUNK_SIZE: usize = 32_768;
+/// Bytes that sealing adds to each chunk: the Poly1305 tag.
+pub const SEAL_TAG_SIZE: usize = 16;
+/// Bytes of text in one full body chunk.
+pub const BODY_CHUNK_TEXT_SIZE: usize = BODY_CHUNK_SIZE - SEAL_TAG_SIZE;
+/// Bytes of a message's text: 1 GiB, what the program promises to carry.
+pub const BODY_TEXT_SIZE_MAX: u64 = 1 << 30;
+/// Bytes of a sealed body: the text, the longest envelope and the tags, rounded up.
+pub const BODY_SIZE_MAX: u64 = BODY_TEXT_SIZE_MAX + (1 << 20);
+/// Bytes of an envelope's head: labels and trace context are short; the payload comes after it.
+pub const ENVELOPE_HEAD_SIZE_MAX: usize = 4_096;
+/// Labels in one envelope.
+pub const LABEL_COUNT_MAX: usize = 32;
+/// Bytes of an idempotency key.
+pub const IDEMPOTENCY_KEY_SIZE_MAX: usize = 64;
+/// Entries of one block: a group commit of 256 is where packing stops paying.
+pub const BLOCK_ENTRY_COUNT_MAX: usize = 256;
+/// Bytes of one encoded block: the store's largest value.
+pub const BLOCK_SIZE_MAX: usize = 65_536;
+/// Lowest level of tree nodes kept in a block; below it the leaf hashes are at hand.
+pub const BLOCK_NODE_LEVEL_MIN: u8 = 4;
+/// Levels of a Merkle range: a length is a u64.
+pub const TREE_LEVEL_MAX: u8 = 63;
+/// Sends to one recipient for which an idempotency key is remembered.
+pub const IDEMPOTENCY_SEND_COUNT_MAX: u64 = 65_536;
+/// Milliseconds for which an idempotency key is remembered: 24 h.
+pub const IDEMPOTENCY_AGE_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+/// Blocks between two rows of the outbox index: what an open has to scan at most.
+pub const OUTBOX_INDEX_BLOCK_COUNT: usize = 256;
+/// Lives of one author that are followed without the user's word.
+pub const EPOCH_COUNT_MAX: usize = 16;
+
+// The wire.
+
+/// Bytes of one Noise record with its tag (Noise Protocol Framework rev 34 §3).
+pub const NOISE_RECORD_SIZE_MAX: usize = 65_535;
+/// Bytes of the first flight, in every version.
+pub const FLIGHT_1_SIZE: usize = 128;
+/// Bytes of the second flight.
+pub const FLIGHT_2_SIZE: usize = 64;
+/// Milliseconds from accept to the end of the handshake, whatever arrives.
+pub const HANDSHAKE_MS_MAX: u64 = 5_000;
+/// Items of one `Advance`.
+pub const ADVANCE_ITEM_COUNT_MAX: usize = 4_096;
+/// Bytes of one `Advance` as encoded.
+pub const ADVANCE_SIZE_MAX: usize = 262_144;
+/// Chunks that share one commit at the receiver.
+pub const GROUP_CHUNK_COUNT_MAX: usize = 16;
+/// Bytes of the chunks that share one commit at the receiver.
+pub const GROUP_SIZE_MAX: usize = 1 << 20;
+/// Ranges of each set in one receipt; with more, several receipts with windows of their own.
+pub const RECEIPT_RANGE_COUNT_MAX: usize = 256;
+/// Receipts that `Hello` brings back.
+pub const HELLO_RECEIPT_COUNT_MAX: usize = 64;
+/// Bytes of one `Receipt`: three sets of 256 ranges of two varints, and the fixed fields.
+pub const RECEIPT_SIZE_MAX: usize = 3 * RECEIPT_RANGE_COUNT_MAX * 20 + 512;
+/// Bytes of one `Hello`.
+pub const HELLO_SIZE_MAX: usize = HELLO_RECEIPT_COUNT_MAX * RECEIPT_SIZE_MAX + 4_096;
+/// Checkpoints of one author in a `Position`.
+pub const CHECKPOINT_COUNT_MAX: usize = 8;
+/// Channels wanted in a `Position`.
+pub const CHANNEL_COUNT_MAX: usize = 256;
+/// Bytes of any other message.
+pub const SMALL_MESSAGE_SIZE_MAX: usize = 16_384;
+/// Bytes that a session hands to its stream before the stream has taken them; past it the session
+/// loads nothing more.
+pub const UNSENT_SIZE_MAX: usize = 512 * 1024;
+/// Milliseconds without a byte after which a `Ping` goes out.
+pub const PING_AFTER_MS: u64 = 15_000;
+/// Milliseconds of an unanswered `Ping`, or of bytes that do not move, after which a session ends.
+pub const SILENCE_MS_MAX: u64 = 30_000;
+/// Sub-streams of one connection that the other side may hold open.
+pub const STREAM_COUNT_MAX: usize = 32;
+/// Bytes of one connection's receive window, over all its sub-streams.
+pub const CONNECTION_WINDOW_SIZE: usize = 16 << 20;
+
+// Quotas.
+
+/// Unread bytes that one peer may hold here (header + inline body + held body), unless `--quota`
+/// says otherwise.
+pub const QUOTA_BYTES_DEFAULT: u64 = 1 << 30;
+/// Unread entries that one peer may hold here.
+pub const QUOTA_ENTRIES_DEFAULT: u64 = 4 << 20;
+/// Bytes of long bodies wanted from one peer and not yet archived.
+pub const WANTED_SIZE_MAX: u64 = 1 << 30;
+/// Bytes of a body that is fetched before its reader asks for it.
+pub const EAGER_BODY_SIZE_MAX: u64 = 16 << 20;
+/// Long bodies of at most [`EAGER_BODY_SIZE_MAX`] fetched from one peer at a time.
+pub const EAGER_BODY_COUNT_MAX: usize = 4;
+/// Bytes of body chunks in one durable batch.
+pub const BODY_BATCH_SIZE_MAX: usize = 4 << 20;

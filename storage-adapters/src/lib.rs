@@ -1,0 +1,44 @@
+//! The store contract: one ordered key-value tree, one atomic and durable step.
+//!
+//! Bytes only: an adapter knows nothing of logs or messages. Three methods block: [`Store::get`],
+//! [`Store::scan`] and [`Store::commit`], and `commit` is the only write.
+//!
+//! *Invariant*: `commit` returned Ok ⇒ the whole batch is fsynced. `commit` returned Err ⇒ the
+//! handle is poisoned: each later commit fails, what is on disk is the state before or after that
+//! batch, and only a new open tells which. `get` sees whole batches; `scan` may see later ones.
+//! Deliberately absent: snapshots (sled has none), transactions that read, several writers.
+
+mod batch;
+mod error;
+mod memory;
+
+use std::fmt::Debug;
+use std::ops::Range;
+
+pub use batch::{BATCH_SIZE_MAX, Batch, BatchError, KEY_SIZE_MAX, VALUE_SIZE_MAX};
+pub use bytes::Bytes;
+pub use error::StoreError;
+pub use memory::MemoryStore;
+
+/// The pairs of a range of keys, in key order from either end.
+pub type Scan<'a> = Box<dyn DoubleEndedIterator<Item = Result<(Bytes, Bytes), StoreError>> + 'a>;
+
+/// An ordered key-value tree whose every write is one durable batch.
+pub trait Store: Send + Sync + Debug {
+    /// The value of a key, as of the newest committed batch.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`] or [`StoreError::Corrupt`].
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError>;
+
+    /// The pairs whose keys lie in the half-open `range`. Batches committed meanwhile may be seen.
+    fn scan(&self, range: Range<&[u8]>) -> Scan<'_>;
+
+    /// Writes a batch: all of it or nothing, fsynced when it returns Ok.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] without space, [`StoreError::Write`] and [`StoreError::Sync`] from the
+    /// disk, [`StoreError::Batch`] for a batch beyond the contract's bounds (nothing is written and
+    /// the handle stays good), [`StoreError::Poisoned`] after any of the others.
+    fn commit(&self, batch: Batch) -> Result<(), StoreError>;
+}
