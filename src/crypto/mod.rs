@@ -4,4 +4,17 @@
 //! purpose serves another. Randomness is an argument. Deliberately absent: storage, sockets and
 //! any choice of algorithm at run time.
 
+mod error;
 pub mod hash;
+mod identity;
+mod pair;
+mod salt;
+mod seal;
+mod sign;
+
+pub use error::CryptoError;
+pub use identity::Identity;
+pub use pair::{PairSecret, same_image, x25519_image};
+pub use salt::{Salt, Salter};
+pub use seal::{BodyKey, Opener, SealContext, Sealer, Suite, sealed_size};
+pub use sign::{Domain, Signature, Statement, Verifier};
