@@ -2,4 +2,5 @@
 
 pub mod crypto;
 pub mod limits;
+pub mod log;
 pub mod types;
