@@ -4,11 +4,14 @@
 //! Numbers from outside go through checked arithmetic. Deliberately absent: clock, randomness and
 //! sockets; the store is an argument.
 
+mod chunk;
 mod entry;
 mod envelope;
 mod head;
+pub mod layout;
 mod tree;
 
+pub use chunk::{Chunk, FoldError, Folded, Item, Shown, fold};
 pub use entry::{Decoded, HEADER_VERSION, Header, HeaderBytes, HeaderError, leaf_hash};
 pub use envelope::{Envelope, EnvelopeError, ReplyTo, TraceContext};
 pub use head::{Head, SignedHead};

@@ -1,0 +1,336 @@
+//! Every key of the store: a one-byte prefix, then fields of fixed size, numbers big-endian.
+//!
+//! So keys sort by their fields, and what is read together stands together.
+//!
+//! | prefix | key, bytes per field | value |
+//! |---|---|---|
+//! | `00` | meta: name | one fact about the store |
+//! | `10` | own block: epoch 8, LAST index 8 | the entries of one commit |
+//! | `11` | outbox row: epoch 8, recipient 33, LAST index 8 | blocks and first seqs |
+//! | `12` | outbox mark: epoch 8 | LAST index below which all outbox rows are written, 8 |
+//! | `13` | own body chunk: salt 16, chunk number 4 | up to 32 768 sealed bytes |
+//! | `14` | staging mark: salt 16 | empty: these chunks belong to no entry yet |
+//! | `20` | received block: author number 4, epoch 8, LAST seq 8 | a group of received entries |
+//! | `21` | author row: author number 4, epoch 8 | head, peaks, inbox peaks |
+//! | `22` | received body chunk: author number 4, epoch 8, recipient 33, seq 8, chunk number 4 | up to 32 768 sealed bytes |
+//! | `23` | set chunk: owner number 4, epoch 8, kind 1, chunk number 8 | a bitmap of 65 536 seqs |
+//! | `24` | acked chunk: peer number 4, epoch 8, kind 1, chunk number 8 | a bitmap of 65 536 seqs |
+//! | `25` | newest receipt: peer number 4, epoch 8, first seq of its window 8 | the signed receipt |
+//! | `26` | peer book row: id 32 | what is known of a peer |
+//!
+//! A block is keyed by its LAST index, so that the first key at or after an index is the block that
+//! holds it. Author and peer numbers stand for ids: four bytes in place of 32 in each key.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::crypto::Salt;
+use crate::limits::BLOCK_ENTRY_COUNT_MAX;
+use crate::types::{Epoch, Id, Index, Recipient, Seq};
+
+/// A range of keys, first to before last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keys {
+    start: Bytes,
+    end: Bytes,
+}
+
+impl Keys {
+    /// The range as [`Store::scan`](peermq_storage::Store::scan) takes it.
+    #[must_use]
+    pub fn as_range(&self) -> Range<&[u8]> {
+        &self.start..&self.end
+    }
+
+    /// All keys that begin with `prefix`, which is not made of 255s alone.
+    fn under(prefix: &Bytes) -> Self {
+        Self { start: prefix.clone(), end: successor(prefix) }
+    }
+
+    /// From `first` to the last key that begins with `prefix`.
+    fn from(first: Bytes, prefix: &Bytes) -> Self {
+        Self { start: first, end: successor(prefix) }
+    }
+}
+
+/// One fact about the store.
+#[must_use]
+pub fn meta(name: &str) -> Bytes {
+    key(META, [name.as_bytes()])
+}
+
+/// A block of this node's log.
+#[must_use]
+pub fn own_block(epoch: Epoch, last: Index) -> Bytes {
+    key(OWN_BLOCK, [&epoch.0.to_be_bytes(), &last.0.to_be_bytes()])
+}
+
+/// All blocks of one life of this node's log.
+#[must_use]
+pub fn own_blocks(epoch: Epoch) -> Keys {
+    Keys::under(&key(OWN_BLOCK, [&epoch.0.to_be_bytes()]))
+}
+
+/// The blocks that hold `index` or what comes after it.
+#[must_use]
+pub fn own_blocks_from(epoch: Epoch, index: Index) -> Keys {
+    Keys::from(own_block(epoch, index), &key(OWN_BLOCK, [&epoch.0.to_be_bytes()]))
+}
+
+/// Where the block that holds `index` must be: no block ends later than 255 after it.
+#[must_use]
+pub fn own_block_of(epoch: Epoch, index: Index) -> Keys {
+    let count = u64::try_from(BLOCK_ENTRY_COUNT_MAX).expect("a small number");
+    let start = own_block(epoch, index);
+    match index.0.checked_add(count) {
+        Some(end) => Keys { start, end: own_block(epoch, Index(end)) },
+        None => own_blocks_from(epoch, index),
+    }
+}
+
+/// Which blocks hold entries to one recipient.
+#[must_use]
+pub fn outbox_row(epoch: Epoch, recipient: &Recipient, last: Index) -> Bytes {
+    let fields = [&epoch.0.to_be_bytes()[..], &recipient.to_bytes(), &last.0.to_be_bytes()];
+    key(OUTBOX_ROW, fields)
+}
+
+/// The outbox rows of one recipient that tell of `index` or what comes after it.
+#[must_use]
+pub fn outbox_rows_from(epoch: Epoch, recipient: &Recipient, index: Index) -> Keys {
+    let all = key(OUTBOX_ROW, [&epoch.0.to_be_bytes()[..], &recipient.to_bytes()]);
+    Keys::from(outbox_row(epoch, recipient, index), &all)
+}
+
+/// How far the outbox rows of one life are written.
+#[must_use]
+pub fn outbox_mark(epoch: Epoch) -> Bytes {
+    key(OUTBOX_MARK, [&epoch.0.to_be_bytes()])
+}
+
+/// A chunk of a long body that this node wrote.
+#[must_use]
+pub fn own_chunk(salt: &Salt, number: u32) -> Bytes {
+    key(OWN_CHUNK, [&salt.0[..], &number.to_be_bytes()])
+}
+
+/// All chunks of one long body that this node wrote.
+#[must_use]
+pub fn own_chunks(salt: &Salt) -> Keys {
+    Keys::under(&key(OWN_CHUNK, [&salt.0]))
+}
+
+/// There while own chunks belong to no entry.
+#[must_use]
+pub fn staging(salt: &Salt) -> Bytes {
+    key(STAGING, [&salt.0])
+}
+
+/// All bodies that belong to no entry.
+#[must_use]
+pub fn stagings() -> Keys {
+    Keys::under(&key(STAGING, [&[]]))
+}
+
+/// A group of received entries.
+#[must_use]
+pub fn received_block(author: u32, epoch: Epoch, last: Seq) -> Bytes {
+    let fields = [&author.to_be_bytes()[..], &epoch.0.to_be_bytes(), &last.0.to_be_bytes()];
+    key(RECEIVED_BLOCK, fields)
+}
+
+/// The groups of received entries that hold `seq` or what comes after it.
+#[must_use]
+pub fn received_blocks_from(author: u32, epoch: Epoch, seq: Seq) -> Keys {
+    let all = key(RECEIVED_BLOCK, [&author.to_be_bytes()[..], &epoch.0.to_be_bytes()]);
+    Keys::from(received_block(author, epoch, seq), &all)
+}
+
+/// How far one life of an author's log is taken in.
+#[must_use]
+pub fn author(author: u32, epoch: Epoch) -> Bytes {
+    key(AUTHOR, [&author.to_be_bytes()[..], &epoch.0.to_be_bytes()])
+}
+
+/// All known lives of an author's log.
+#[must_use]
+pub fn author_epochs(author: u32) -> Keys {
+    Keys::under(&key(AUTHOR, [&author.to_be_bytes()]))
+}
+
+/// A chunk of a long body that was received.
+#[must_use]
+pub fn received_chunk(
+    author: u32,
+    epoch: Epoch,
+    recipient: &Recipient,
+    seq: Seq,
+    number: u32,
+) -> Bytes {
+    let body = received_body(author, epoch, recipient, seq);
+    Bytes::from([&body[..], &number.to_be_bytes()].concat())
+}
+
+/// All chunks of one long body that was received.
+#[must_use]
+pub fn received_chunks(author: u32, epoch: Epoch, recipient: &Recipient, seq: Seq) -> Keys {
+    Keys::under(&received_body(author, epoch, recipient, seq))
+}
+
+/// 65 536 seqs of one set.
+#[must_use]
+pub fn set_chunk(owner: u32, epoch: Epoch, kind: u8, number: u64) -> Bytes {
+    bitmap(SET_CHUNK, owner, epoch, kind, &number.to_be_bytes())
+}
+
+/// All of one set.
+#[must_use]
+pub fn set_chunks(owner: u32, epoch: Epoch, kind: u8) -> Keys {
+    Keys::under(&bitmap(SET_CHUNK, owner, epoch, kind, &[]))
+}
+
+/// 65 536 seqs of what a peer has acknowledged.
+#[must_use]
+pub fn acked_chunk(peer: u32, epoch: Epoch, kind: u8, number: u64) -> Bytes {
+    bitmap(ACKED_CHUNK, peer, epoch, kind, &number.to_be_bytes())
+}
+
+/// All of what a peer has acknowledged in one way.
+#[must_use]
+pub fn acked_chunks(peer: u32, epoch: Epoch, kind: u8) -> Keys {
+    Keys::under(&bitmap(ACKED_CHUNK, peer, epoch, kind, &[]))
+}
+
+/// A peer's newest receipt for one window of seqs.
+#[must_use]
+pub fn receipt(peer: u32, epoch: Epoch, first: Seq) -> Bytes {
+    let fields = [&peer.to_be_bytes()[..], &epoch.0.to_be_bytes(), &first.0.to_be_bytes()];
+    key(RECEIPT, fields)
+}
+
+/// A peer's newest receipts.
+#[must_use]
+pub fn receipts(peer: u32) -> Keys {
+    Keys::under(&key(RECEIPT, [&peer.to_be_bytes()]))
+}
+
+/// What is known of a peer.
+#[must_use]
+pub fn peer(id: &Id) -> Bytes {
+    key(PEER, [id.as_bytes()])
+}
+
+/// All peers.
+#[must_use]
+pub fn peers() -> Keys {
+    Keys::under(&key(PEER, [&[]]))
+}
+
+/// The number at a key's end: a LAST index or seq, a chunk number of 8 bytes.
+#[must_use]
+pub fn last_number(key: &[u8]) -> Option<u64> {
+    key.last_chunk().map(|number| u64::from_be_bytes(*number))
+}
+
+fn received_body(author: u32, epoch: Epoch, recipient: &Recipient, seq: Seq) -> Bytes {
+    let fields = [
+        &author.to_be_bytes()[..],
+        &epoch.0.to_be_bytes(),
+        &recipient.to_bytes(),
+        &seq.0.to_be_bytes(),
+    ];
+    key(RECEIVED_CHUNK, fields)
+}
+
+fn bitmap(prefix: u8, owner: u32, epoch: Epoch, kind: u8, number: &[u8]) -> Bytes {
+    let fields = [&owner.to_be_bytes()[..], &epoch.0.to_be_bytes(), &[kind], number];
+    key(prefix, fields)
+}
+
+fn key<const FIELDS: usize>(prefix: u8, fields: [&[u8]; FIELDS]) -> Bytes {
+    let mut key = Vec::with_capacity(1 + fields.iter().map(|field| field.len()).sum::<usize>());
+    key.push(prefix);
+    fields.iter().for_each(|field| key.extend_from_slice(field));
+    Bytes::from(key)
+}
+
+/// The first key after all that begin with `prefix`.
+fn successor(prefix: &Bytes) -> Bytes {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if let Some(next) = last.checked_add(1) {
+            end.push(next);
+            break;
+        }
+    }
+    Bytes::from(end)
+}
+
+const META: u8 = 0x00;
+const OWN_BLOCK: u8 = 0x10;
+const OUTBOX_ROW: u8 = 0x11;
+const OUTBOX_MARK: u8 = 0x12;
+const OWN_CHUNK: u8 = 0x13;
+const STAGING: u8 = 0x14;
+const RECEIVED_BLOCK: u8 = 0x20;
+const AUTHOR: u8 = 0x21;
+const RECEIVED_CHUNK: u8 = 0x22;
+const SET_CHUNK: u8 = 0x23;
+const ACKED_CHUNK: u8 = 0x24;
+const RECEIPT: u8 = 0x25;
+const PEER: u8 = 0x26;
+
+#[cfg(test)]
+mod tests {
+    use peermq_storage::KEY_SIZE_MAX;
+
+    use super::*;
+
+    const EPOCH: Epoch = Epoch(7);
+    const PEER_TAG: Recipient = Recipient::Peer([0xff; 32]);
+
+    fn holds(keys: &Keys, key: &Bytes) -> bool {
+        keys.as_range().contains(&&key[..])
+    }
+
+    #[test]
+    fn a_range_holds_its_keys_and_no_neighbours() {
+        let blocks = own_blocks(EPOCH);
+        assert!(holds(&blocks, &own_block(EPOCH, Index(0))));
+        assert!(holds(&blocks, &own_block(EPOCH, Index(u64::MAX))));
+        assert!(!holds(&blocks, &own_block(Epoch(8), Index(0))));
+        assert!(!holds(&blocks, &own_block(Epoch(6), Index(u64::MAX))));
+        let last_epoch = own_blocks(Epoch(u64::MAX));
+        assert!(holds(&last_epoch, &own_block(Epoch(u64::MAX), Index(u64::MAX))));
+        assert!(!holds(&last_epoch, &outbox_mark(Epoch(0))));
+
+        let rows = outbox_rows_from(EPOCH, &PEER_TAG, Index(5));
+        assert!(holds(&rows, &outbox_row(EPOCH, &PEER_TAG, Index(5))));
+        assert!(holds(&rows, &outbox_row(EPOCH, &PEER_TAG, Index(u64::MAX))));
+        assert!(!holds(&rows, &outbox_row(EPOCH, &PEER_TAG, Index(4))));
+        assert!(!holds(&rows, &outbox_row(EPOCH, &Recipient::Channel([0; 32]), Index(9))));
+        assert!(holds(&stagings(), &staging(&Salt([0xff; 16]))));
+        assert!(!holds(&stagings(), &own_chunk(&Salt([0xff; 16]), u32::MAX)));
+    }
+
+    #[test]
+    fn the_block_of_an_index_is_near_it() {
+        let keys = own_block_of(EPOCH, Index(300));
+        assert!(holds(&keys, &own_block(EPOCH, Index(300))));
+        assert!(holds(&keys, &own_block(EPOCH, Index(555))));
+        assert!(!holds(&keys, &own_block(EPOCH, Index(556))));
+        let end = own_block_of(EPOCH, Index(u64::MAX));
+        assert!(holds(&end, &own_block(EPOCH, Index(u64::MAX))));
+    }
+
+    #[test]
+    fn keys_sort_by_their_numbers_and_stay_within_the_stores_bound() {
+        assert!(own_block(EPOCH, Index(255)) < own_block(EPOCH, Index(256)));
+        assert_eq!(last_number(&own_block(EPOCH, Index(256))), Some(256));
+        assert_eq!(last_number(&[1, 2]), None);
+        let longest = received_chunk(1, EPOCH, &PEER_TAG, Seq(1), 1);
+        assert_eq!(longest.len(), 58);
+        assert!(longest.len() <= KEY_SIZE_MAX);
+    }
+}
