@@ -51,6 +51,8 @@ pub const NOISE_RECORD_SIZE_MAX: usize = 65_535;
 pub const FLIGHT_1_SIZE: usize = 128;
 /// Bytes of the second flight.
 pub const FLIGHT_2_SIZE: usize = 64;
+/// Bytes of each end's Auth: a signature and a tag.
+pub const AUTH_SIZE: usize = 80;
 /// Milliseconds from accept to the end of the handshake, whatever arrives.
 pub const HANDSHAKE_MS_MAX: u64 = 5_000;
 /// Items of one `Advance`.

@@ -16,9 +16,9 @@ pub enum CryptoError {
         /// The domain string of the statement.
         domain: &'static str,
     },
-    /// A Diffie-Hellman value is all zeros: the other side's key has small order.
-    #[error("expected an X25519 key of full order, got one that gives an all-zero secret")]
-    ZeroSecret,
+    /// An X25519 key is of small order, or the image of no Ed25519 key.
+    #[error("expected the X25519 key of an Ed25519 key of full order, got another")]
+    WeakKey,
     /// A sealed chunk did not open: wrong key, changed bytes, or another place in its body.
     #[error("expected chunk {number} of a body sealed for this node, got one that does not open")]
     Unopened {
@@ -41,4 +41,26 @@ pub enum CryptoError {
         /// The size that was declared or would come out, in bytes.
         got: u64,
     },
+    /// A flight of a handshake does not open: made for another node, network or protocol, changed
+    /// on its way, or noise.
+    #[error("expected flight {number} of a handshake with this node, got one that does not open")]
+    Flight {
+        /// 1 or 2.
+        number: u8,
+    },
+    /// The initiator proved an X25519 key that belongs to no id that this node knows.
+    #[error("expected an initiator that this node knows, got a stranger")]
+    Stranger,
+    /// A record does not open, or is not the next one. The session can only be closed.
+    #[error("expected the session's next record, got one that does not open")]
+    Record,
+    /// A record's declared or wanted size is out of bounds.
+    #[error("expected a record of 17 to 65535 bytes, got {got}")]
+    RecordSize {
+        /// Bytes of the sealed record.
+        got: usize,
+    },
+    /// All nonces of a session's direction are used.
+    #[error("expected fewer than 2^64 - 1 records in a session")]
+    RecordsSpent,
 }

@@ -51,13 +51,13 @@ contexts! {
     IDEMPOTENCY = "peermq idempotency v1";
 }
 
-/// The context string of the first flight's mac1 key, for [`derive`].
+/// The context string of the first flight's mac1 key, for [`derive()`].
 pub const MAC1: &str = "peermq mac1 v1";
-/// The context string of a body's key, for [`derive`].
+/// The context string of a body's key, for [`derive()`].
 pub const SEAL: &str = "peermq seal v1";
-/// The context string of the key that salts are made with, for [`derive`].
+/// The context string of the key that salts are made with, for [`derive()`].
 pub const SALT: &str = "peermq salt v1";
-/// The context string of the ids that discovery announces, for [`derive`].
+/// The context string of the ids that discovery announces, for [`derive()`].
 pub const BLIND: &str = "peermq blind v1";
 
 impl Context {

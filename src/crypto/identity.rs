@@ -15,6 +15,7 @@ pub struct Identity {
     signing: SigningKey,
     scalar: Zeroizing<[u8; 32]>,
     id: Id,
+    image: [u8; 32],
 }
 
 impl Identity {
@@ -23,8 +24,9 @@ impl Identity {
     pub fn from_seed(seed: &[u8; 32]) -> Self {
         let signing = SigningKey::from_bytes(seed);
         let scalar = Zeroizing::new(signing.to_scalar_bytes());
-        let id = Id::from_trusted(signing.verifying_key().to_bytes());
-        Self { signing, scalar, id }
+        let public = signing.verifying_key();
+        let id = Id::from_trusted(public.to_bytes());
+        Self { signing, scalar, id, image: public.to_montgomery().to_bytes() }
     }
 
     /// The public half.
@@ -40,6 +42,11 @@ impl Identity {
     /// The X25519 scalar before clamping.
     pub(super) fn scalar(&self) -> &[u8; 32] {
         &self.scalar
+    }
+
+    /// The X25519 public key.
+    pub(super) const fn image(&self) -> &[u8; 32] {
+        &self.image
     }
 
     pub(super) fn seed(&self) -> &[u8; 32] {

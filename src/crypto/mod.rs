@@ -5,8 +5,11 @@
 //! any choice of algorithm at run time.
 
 mod error;
+#[cfg(test)]
+mod golden;
 pub mod hash;
 mod identity;
+pub mod noise;
 mod pair;
 mod salt;
 mod seal;

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use curve25519_dalek::edwards::EdwardsPoint;
 use ed25519_dalek::{Signer, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
@@ -104,6 +105,11 @@ impl Verifier {
     #[must_use]
     pub fn id(&self) -> Id {
         Id::from_trusted(self.0.to_bytes())
+    }
+
+    /// The point of the curve that the id encodes.
+    pub(super) fn point(&self) -> EdwardsPoint {
+        self.0.to_edwards()
     }
 
     /// Checks a signature over a statement.
