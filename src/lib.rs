@@ -3,4 +3,5 @@
 pub mod crypto;
 pub mod limits;
 pub mod log;
+pub mod sync;
 pub mod types;

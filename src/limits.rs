@@ -59,6 +59,11 @@ pub const HANDSHAKE_MS_MAX: u64 = 5_000;
 pub const ADVANCE_ITEM_COUNT_MAX: usize = 4_096;
 /// Bytes of one `Advance` as encoded.
 pub const ADVANCE_SIZE_MAX: usize = 262_144;
+/// Bytes of the frame around the longest `Advance`: what credit is counted in.
+pub const ADVANCE_FRAME_SIZE_MAX: u64 = 262_144 + 5;
+/// Bytes of `Advance` frames that may be on their way or waiting in one session: one group in the
+/// store and one behind it.
+pub const CREDIT_WINDOW_SIZE: u64 = 2 << 20;
 /// Chunks that share one commit at the receiver.
 pub const GROUP_CHUNK_COUNT_MAX: usize = 16;
 /// Bytes of the chunks that share one commit at the receiver.
@@ -104,3 +109,21 @@ pub const EAGER_BODY_SIZE_MAX: u64 = 16 << 20;
 pub const EAGER_BODY_COUNT_MAX: usize = 4;
 /// Bytes of body chunks in one durable batch.
 pub const BODY_BATCH_SIZE_MAX: usize = 4 << 20;
+
+// The node.
+
+/// Jobs that wait for the storage thread; past it whoever asks waits.
+pub const STORAGE_JOB_COUNT_MAX: usize = 1_024;
+/// Jobs of one turn of the storage thread, so that reads are not kept waiting.
+pub const GROUP_JOB_COUNT_MAX: usize = 4_096;
+/// Bytes staged after which a group is committed: the largest single job on top still fits the
+/// store's largest batch.
+pub const GROUP_STAGED_SIZE_MAX: usize = 2 << 20;
+/// Pair secrets kept at hand; past it the cache starts anew.
+pub const PAIR_SECRET_COUNT_MAX: usize = 4_096;
+/// Milliseconds in which an older session must answer a ping to stay beside a newer one.
+pub const PROBE_MS_MAX: u64 = 5_000;
+/// Frames read ahead of a session's machine.
+pub const FRAME_COUNT_MAX: usize = 4;
+/// Chunks of a long body read from the store at a time: 256 KiB, so that other reads get their turn.
+pub const SERVE_CHUNK_COUNT: u32 = 8;

@@ -1,0 +1,112 @@
+//! Credit for chunks: running totals, so that nothing is lost when messages cross.
+
+use super::error::Misbehaviour;
+use super::frame::Kind;
+use crate::limits::{ADVANCE_FRAME_SIZE_MAX, CREDIT_WINDOW_SIZE};
+
+/// What the receiver of chunks has granted.
+#[derive(Debug, Default)]
+pub(super) struct Granted {
+    total: u64,
+    used: u64,
+    stored: u64,
+}
+
+impl Granted {
+    /// Counts a chunk that came.
+    pub(super) fn use_up(&mut self, size: usize) -> Result<(), Misbehaviour> {
+        let used = u64::try_from(size).ok().and_then(|size| self.used.checked_add(size));
+        let used = used.ok_or(Misbehaviour::Numbers(Kind::Advance))?;
+        if used > self.total {
+            return Err(Misbehaviour::OverCredit { granted: self.total, used });
+        }
+        self.used = used;
+        Ok(())
+    }
+
+    /// Chunks of this size are stored, or were dropped.
+    pub(super) fn release(&mut self, size: usize) {
+        let size = u64::try_from(size).unwrap_or(u64::MAX);
+        self.stored = self.stored.saturating_add(size).min(self.used);
+    }
+
+    /// A new total, when the quota's `room` allows at least one chunk more than was granted.
+    pub(super) fn raise(&mut self, room: u64) -> Option<u64> {
+        let chunk = ADVANCE_FRAME_SIZE_MAX;
+        let total = self.stored.saturating_add(room.max(chunk).min(CREDIT_WINDOW_SIZE));
+        // Without room nothing is granted; the last chunk that room allows may pass the quota.
+        if room == 0 || total < self.total.saturating_add(chunk) {
+            return None;
+        }
+        self.total = total;
+        Some(total)
+    }
+}
+
+/// What the author may still send.
+#[derive(Debug, Default)]
+pub(super) struct Allowance {
+    total: u64,
+    used: u64,
+}
+
+impl Allowance {
+    /// Takes a new total in.
+    pub(super) fn raise(&mut self, total: u64) -> Result<(), Misbehaviour> {
+        if total < self.total {
+            return Err(Misbehaviour::Numbers(Kind::Credit));
+        }
+        self.total = total;
+        Ok(())
+    }
+
+    /// Whether the largest chunk may be sent.
+    pub(super) const fn covers_a_chunk(&self) -> bool {
+        self.total.saturating_sub(self.used) >= ADVANCE_FRAME_SIZE_MAX
+    }
+
+    /// Counts a chunk that was sent.
+    pub(super) fn use_up(&mut self, size: usize) {
+        self.used = self.used.saturating_add(u64::try_from(size).unwrap_or(u64::MAX));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_side_grants_the_other_may_use_and_no_more() {
+        let (mut granted, mut allowance) = (Granted::default(), Allowance::default());
+        assert!(!allowance.covers_a_chunk());
+        allowance.raise(granted.raise(u64::MAX).unwrap()).unwrap();
+        let (mut sent, mut sent_size) = (0, 0);
+        while allowance.covers_a_chunk() {
+            allowance.use_up(100_000);
+            granted.use_up(100_000).unwrap();
+            sent += 100_000;
+            sent_size += 100_000;
+        }
+        assert!(sent > CREDIT_WINDOW_SIZE - ADVANCE_FRAME_SIZE_MAX);
+        assert_eq!(granted.raise(u64::MAX), None, "nothing is stored yet");
+        granted.release(sent_size);
+        allowance.raise(granted.raise(u64::MAX).unwrap()).unwrap();
+        assert!(allowance.covers_a_chunk());
+        let whole_window = usize::try_from(CREDIT_WINDOW_SIZE).unwrap() + 1;
+        assert!(matches!(granted.use_up(whole_window), Err(Misbehaviour::OverCredit { .. })));
+    }
+
+    #[test]
+    fn a_full_quota_grants_nothing_and_a_nearly_full_one_a_chunk() {
+        let mut granted = Granted::default();
+        assert_eq!(granted.raise(0), None);
+        assert_eq!(granted.raise(1), Some(ADVANCE_FRAME_SIZE_MAX));
+    }
+
+    #[test]
+    fn a_total_never_shrinks() {
+        let mut allowance = Allowance::default();
+        allowance.raise(u64::MAX).unwrap();
+        assert_eq!(allowance.raise(5), Err(Misbehaviour::Numbers(Kind::Credit)));
+    }
+}

@@ -1,0 +1,193 @@
+//! What goes into a session and what comes out of it.
+
+use super::advance::{Follow, Received};
+use super::error::{Misbehaviour, SyncError};
+use super::frame::Frame;
+use super::message::Life;
+use super::receipt::{Receipt, SignedReceipt};
+use crate::log::{Chunk, SignedHead};
+use crate::types::{Epoch, Id};
+
+/// What happened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Input {
+    /// A frame came from the peer.
+    Received(Frame),
+    /// The user's word about the peer has changed.
+    Regrant(Grant),
+    /// This node's log has grown, durably, with entries for the peer.
+    LocalHead(Life),
+    /// The marks of the peer's entries have changed, durably: a receipt is due.
+    LocalMarks(Epoch),
+    /// The answer to an [`Output::Load`].
+    Loaded(Loaded),
+    /// The answer to an [`Output::Store`]: it is fsynced, or refused.
+    Stored(Stored),
+    /// The stream has taken this many bytes of what was transmitted.
+    Flushed(usize),
+    /// The node wants to know whether the peer still answers: ping it now.
+    Probe,
+    /// The time of [`Session::poll_timeout`](super::Session::poll_timeout) has come.
+    Timeout,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Output {
+    /// Send a frame.
+    Transmit(Frame),
+    /// Read from the store, then hand in [`Input::Loaded`].
+    Load(Load),
+    /// Write to the store, then hand in [`Input::Stored`].
+    Store(Store),
+    /// Tell the node.
+    Event(Event),
+    /// End the session: nothing more comes out.
+    Close(Reason),
+}
+
+/// The user's word about a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grant {
+    /// It was added: its entries are taken in.
+    Receive,
+    /// It was only dialled: it gets its entries and gives receipts.
+    ServeOnly,
+}
+
+/// What a session reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Load {
+    /// All that `Hello` and the first positions need.
+    Opening,
+    /// A chunk of this node's log for the peer, of at most `budget` bytes as encoded.
+    Chunk {
+        /// Which life of the log.
+        epoch: Epoch,
+        /// Where the chunk begins.
+        from: u64,
+        /// Lengths at which it must end, if it reaches them; sorted.
+        checkpoints: Vec<u64>,
+        /// Bytes of the encoded items.
+        budget: usize,
+    },
+    /// The receipts that the store implies for the peer's log.
+    Receipts {
+        /// Which life of the log.
+        epoch: Epoch,
+    },
+}
+
+/// What a session was given to read.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Loaded {
+    /// Answers [`Load::Opening`].
+    Opening(Opening),
+    /// Answers [`Load::Chunk`].
+    Chunk {
+        /// Which life of the log.
+        epoch: Epoch,
+        /// Where it begins.
+        from: u64,
+        /// The chunk; none when the log holds nothing for the peer at or after `from`.
+        chunk: Option<Chunk>,
+    },
+    /// Answers [`Load::Receipts`].
+    Receipts(Receipts),
+}
+
+/// What the store holds when a session begins.
+#[derive(Debug, Clone, Default)]
+pub struct Opening {
+    /// This node's lives, newest first.
+    pub lives: Vec<Life>,
+    /// The newest signed head of the peer's log held here.
+    pub head: Option<SignedHead>,
+    /// The peer's newest receipts held here.
+    pub receipts: Vec<SignedReceipt>,
+    /// What is held of each life of the peer's log.
+    pub held: Vec<Held>,
+    /// Bytes that the peer's quota leaves.
+    pub room: u64,
+}
+
+/// What is held of one life of a peer's log.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// Which life.
+    pub epoch: Epoch,
+    /// Where following it goes on.
+    pub follow: Follow,
+    /// The receipts that the store implies.
+    pub receipts: Vec<Receipt>,
+}
+
+/// The receipts that the store implies for one life of the peer's log, and the quota's room.
+#[derive(Debug, Clone)]
+pub struct Receipts {
+    /// Which life.
+    pub epoch: Epoch,
+    /// One, or several with windows of their own.
+    pub receipts: Vec<Receipt>,
+    /// Bytes that the peer's quota leaves.
+    pub room: u64,
+}
+
+/// What a session writes.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Store {
+    /// Entries of the peer's log, verified.
+    Received(Box<Received>),
+    /// Receipts of the peer, verified.
+    Receipts(Vec<SignedReceipt>),
+}
+
+/// What became of a [`Store`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Stored {
+    /// The entries are fsynced; these receipts follow from the store.
+    Received(Receipts),
+    /// The receipts are fsynced.
+    Receipts,
+    /// The store's knowledge shows that the peer misbehaved; nothing was written.
+    Refused(Refusal),
+}
+
+/// Why the store took nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The peer misbehaved.
+    Misbehaved(Misbehaviour),
+    /// The peer was removed meanwhile.
+    Removed,
+}
+
+/// What the node should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// Both sides have said hello.
+    Established {
+        /// The peer.
+        peer: Id,
+        /// Its lives, newest first.
+        lives: Vec<Life>,
+    },
+}
+
+/// Why a session ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Something is wrong.
+    Failed(SyncError),
+    /// The peer was removed.
+    Removed,
+}

@@ -1,0 +1,130 @@
+//! Serving one life of this node's log to the peer.
+
+use super::advance::UnverifiedAdvance;
+use super::credit::Allowance;
+use super::error::{LocalFault, Misbehaviour, SyncError};
+use super::exchange::Load;
+use super::frame::Kind;
+use super::message::{Life, Message, Position};
+use crate::crypto::Identity;
+use crate::limits::ADVANCE_SIZE_MAX;
+use crate::log::{Chunk, Head};
+use crate::types::{Epoch, Id};
+
+/// Bytes of an `Advance` around its items: the fixed fields, root and signature.
+const ADVANCE_OVERHEAD: usize = 256;
+
+/// One life of this node's log, as far as the peer has it.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    epoch: Epoch,
+    /// Entries that are durable here.
+    length: u64,
+    allowance: Allowance,
+    asked: Option<Asked>,
+    loading: bool,
+}
+
+/// The peer's newest position, and how far chunks have followed it.
+#[derive(Debug)]
+struct Asked {
+    number: u64,
+    checkpoints: Vec<u64>,
+    /// Where the next chunk begins.
+    next: u64,
+    /// Up to here the log is known to hold nothing more for the peer.
+    quiet: u64,
+}
+
+impl Outgoing {
+    pub(super) fn new(life: Life) -> Self {
+        let Life { epoch, length } = life;
+        Self { epoch, length, allowance: Allowance::default(), asked: None, loading: false }
+    }
+
+    pub(super) const fn life(&self) -> Life {
+        Life { epoch: self.epoch, length: self.length }
+    }
+
+    pub(super) const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The log has grown, durably.
+    pub(super) fn on_local_head(&mut self, length: u64) {
+        self.length = self.length.max(length);
+    }
+
+    pub(super) fn on_position(&mut self, position: Position) -> Result<(), SyncError> {
+        if position.length > self.length {
+            let (epoch, held, ours) = (self.epoch, position.length, self.length);
+            return Err(LocalFault::Stale { epoch, held, ours }.into());
+        }
+        let grows = self.asked.as_ref().is_none_or(|asked| asked.number < position.number);
+        let sorted = position.checkpoints.is_sorted_by(|a, b| a < b);
+        if !grows || !sorted {
+            return Err(Misbehaviour::Numbers(Kind::Position).into());
+        }
+        let Position { number, length: next, checkpoints, .. } = position;
+        self.asked = Some(Asked { number, checkpoints, next, quiet: next });
+        Ok(())
+    }
+
+    pub(super) fn on_credit(&mut self, total: u64) -> Result<(), Misbehaviour> {
+        self.allowance.raise(total)
+    }
+
+    /// The read that is due: one at a time, and only for a chunk that may be sent.
+    pub(super) fn next_load(&mut self) -> Option<Load> {
+        let asked = self.asked.as_ref()?;
+        if self.loading || asked.quiet >= self.length || !self.allowance.covers_a_chunk() {
+            return None;
+        }
+        self.loading = true;
+        Some(Load::Chunk {
+            epoch: self.epoch,
+            from: asked.next,
+            checkpoints: asked.checkpoints.clone(),
+            budget: ADVANCE_SIZE_MAX - ADVANCE_OVERHEAD,
+        })
+    }
+
+    /// Signs and frames a chunk that was read from the store, where its entries are durable.
+    pub(super) fn on_chunk(
+        &mut self,
+        from: u64,
+        chunk: Option<Chunk>,
+        identity: &Identity,
+    ) -> Option<Message> {
+        self.loading = false;
+        let asked = self.asked.as_mut()?;
+        if from != asked.next {
+            return None; // A newer position came while the store was reading.
+        }
+        let Some(chunk) = chunk else {
+            asked.quiet = self.length;
+            return None;
+        };
+        asked.next = chunk.to;
+        asked.quiet = chunk.to;
+        let author = identity.id();
+        let head = Head { author, epoch: self.epoch, length: chunk.to, root: chunk.root };
+        Some(Message::Advance(UnverifiedAdvance {
+            author: *author.as_bytes(),
+            from: chunk.from,
+            number: asked.number,
+            items: chunk.items,
+            head: head.sign(identity),
+        }))
+    }
+
+    /// Counts a chunk that went out.
+    pub(super) fn on_sent(&mut self, size: usize) {
+        self.allowance.use_up(size);
+    }
+
+    /// Whether a message's author and epoch mean this log.
+    pub(super) fn is(&self, me: Id, author: &[u8; 32], epoch: Epoch) -> bool {
+        author == me.as_bytes() && epoch == self.epoch
+    }
+}
