@@ -38,8 +38,15 @@ pub const TREE_LEVEL_MAX: u8 = 63;
 pub const IDEMPOTENCY_SEND_COUNT_MAX: u64 = 65_536;
 /// Milliseconds for which an idempotency key is remembered: 24 h.
 pub const IDEMPOTENCY_AGE_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+/// Recipients whose idempotency keys are kept in memory: 4 MiB each when all sends are keyed.
+pub const IDEMPOTENCY_RECIPIENT_COUNT_MAX: usize = 8;
 /// Blocks between two rows of the outbox index: what an open has to scan at most.
 pub const OUTBOX_INDEX_BLOCK_COUNT: usize = 256;
+/// Places that one write of outbox rows tells of at most, before the block that is due: a batch
+/// keeps room for its blocks.
+pub const OUTBOX_INDEX_PLACE_COUNT: usize = 8_192;
+/// Blocks of one log that its serving keeps parsed: what the hashes of one gap lie in.
+pub const BLOCK_CACHE_COUNT: usize = 64;
 /// Lives of one author that are followed without the user's word.
 pub const EPOCH_COUNT_MAX: usize = 16;
 

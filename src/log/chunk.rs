@@ -168,12 +168,11 @@ impl Folded {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypto::Identity;
 
     const EPOCH: Epoch = Epoch(3);
 
     fn author() -> Id {
-        Identity::from_seed(&[1; 32]).id()
+        Id::from_trusted([1; 32])
     }
 
     fn skip(level: u8) -> Item {

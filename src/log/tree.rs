@@ -17,7 +17,7 @@ use std::ops::Range;
 
 use thiserror::Error;
 
-use crate::crypto::hash::{Context, Fields, Hash, INBOX_NODE, INBOX_ROOT, NODE, ROOT};
+use crate::crypto::hash::{Context, Hash, INBOX_NODE, INBOX_ROOT, NODE, ROOT};
 use crate::limits::TREE_LEVEL_MAX;
 
 /// The full subtrees of a list of leaf hashes, leftmost and largest first.
@@ -120,9 +120,10 @@ impl<T: Tree> Peaks<T> {
     /// The hash of length and peaks.
     #[must_use]
     pub fn root(&self) -> Hash {
-        let length = Fields::<ROOT_INPUT_SIZE_MAX>::new().number(self.length);
-        let fields = self.hashes.iter().fold(length, |fields, peak| fields.raw(&peak.0));
-        T::root().hash(fields.as_bytes())
+        let mut fields = Vec::with_capacity(8 + self.hashes.len() * 32);
+        fields.extend(self.length.to_be_bytes());
+        self.hashes.iter().for_each(|peak| fields.extend_from_slice(&peak.0));
+        T::root().hash(&fields)
     }
 
     /// Joins a subtree of `level` with the peaks to its left, as far as they are of its size.
@@ -217,9 +218,6 @@ pub fn node_hash<T: Tree>(left: &Hash, right: &Hash) -> Hash {
     second.copy_from_slice(&right.0);
     T::node().hash(&fields)
 }
-
-/// Bytes under a root: the length, and a peak for each of its bits.
-const ROOT_INPUT_SIZE_MAX: usize = 8 + 32 * 64;
 
 const _: () = assert!(TREE_LEVEL_MAX == 63, "a level is a bit of a u64");
 
