@@ -3,5 +3,7 @@
 pub mod crypto;
 pub mod limits;
 pub mod log;
+#[cfg(feature = "node")]
+pub mod node;
 pub mod sync;
 pub mod types;

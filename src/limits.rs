@@ -134,3 +134,32 @@ pub const PROBE_MS_MAX: u64 = 5_000;
 pub const FRAME_COUNT_MAX: usize = 4;
 /// Chunks of a long body read from the store at a time: 256 KiB, so that other reads get their turn.
 pub const SERVE_CHUNK_COUNT: u32 = 8;
+
+// Finding and reaching peers.
+
+/// Milliseconds before the first redial at most.
+pub const REDIAL_MS_MIN: u64 = 250;
+/// Milliseconds between two redials at most: a dial costs little, a peer that is back is wanted
+/// soon.
+pub const REDIAL_MS_MAX: u64 = 10_000;
+/// Addresses that are remembered of one peer; the oldest goes first.
+pub const BOOK_ADDRESS_COUNT_MAX: usize = 8;
+/// Bytes of a rendezvous file that are read: some 20 addresses.
+pub const RENDEZVOUS_SIZE_MAX: u64 = 1_024;
+/// Milliseconds between two looks for rendezvous files: what a start may add to a meeting.
+pub const RENDEZVOUS_POLL_MS: u64 = 250;
+/// Days for which a rendezvous file without its writer is kept: nobody looks for an older one.
+pub const RENDEZVOUS_AGE_DAYS_MAX: u32 = 2;
+/// Addresses that a search of the local network takes in before it forgets those it had: anyone
+/// there may announce any number.
+pub const MDNS_ADDRESS_COUNT_MAX: usize = 64;
+/// Milliseconds for which a goodbye on the local network holds up the end of a node.
+pub const MDNS_GOODBYE_MS_MAX: u64 = 250;
+/// Milliseconds between two looks at the calendar: a machine may sleep, or its clock be set.
+pub const DAY_CHECK_MS: u64 = 60_000;
+
+// This machine.
+
+/// Bytes of a socket's path that every system takes: the shortest has room for 104 with the end
+/// mark (unix(7) says 108).
+pub const SOCKET_PATH_SIZE_MAX: usize = 100;

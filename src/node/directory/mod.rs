@@ -1,0 +1,145 @@
+//! The data directory: what a node keeps on disk, each thing in its place.
+//!
+//! | name | holds |
+//! |---|---|
+//! | `key` | the node's seed, mode 0600 |
+//! | `lock` | the process id of the directory's node, who holds a lock on it |
+//! | `format` | the directory's version and its store's name |
+//! | `store/` | the store |
+//! | `head-mark` | how far the log had come, apart from the store |
+//! | `poison` | which boot saw a sync fail |
+//! | `port` | the port that was listened on last |
+//! | `api.sock` | the local API's socket |
+//!
+//! *Invariant*: the directory is of mode 0700 from its first moment, its key is read by its owner
+//! alone, and an identity that was returned is on disk. Deliberately absent: where it lies by
+//! default, which is the program's to know, and what is in the store.
+
+mod error;
+mod key;
+mod lock;
+mod socket;
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+pub use self::error::DirectoryError;
+pub use self::lock::Lock;
+pub use self::socket::SocketPath;
+use crate::crypto::Identity;
+use crate::node::files;
+
+/// A node's data directory. Opening it takes no lock and no store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directory {
+    path: PathBuf,
+}
+
+impl Directory {
+    /// Opens a directory, after making it, and all that lead to it, with mode 0700. An empty one
+    /// that this user made beforehand is given that mode.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Denied`], [`DirectoryError::ReadOnly`], [`DirectoryError::NotDirectory`],
+    /// [`DirectoryError::WritableByOthers`] or [`DirectoryError::Io`].
+    pub fn open_or_create(path: &Path) -> Result<Self, DirectoryError> {
+        let path = std::path::absolute(path).map_err(DirectoryError::at(path))?;
+        let mode = create(&path).map_err(DirectoryError::at(&path))?;
+        if mode & 0o022 != 0 {
+            return Err(DirectoryError::WritableByOthers { path, mode });
+        }
+        Ok(Self { path })
+    }
+
+    /// Where it lies; absolute.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The node's identity, made from `seed` on first use and on disk when this returns. First
+    /// calls at the same time, also of several processes, agree on one.
+    ///
+    /// # Errors
+    /// [`DirectoryError::KeyExposed`], [`DirectoryError::NotFile`], [`DirectoryError::NotKey`],
+    /// [`DirectoryError::KeyKind`], [`DirectoryError::KeyDamaged`], or what the file system says.
+    pub fn identity(&self, seed: impl FnOnce() -> [u8; 32]) -> Result<Identity, DirectoryError> {
+        key::open_or_create(&self.path.join("key"), seed)
+    }
+
+    /// Becomes the one process that is this directory's node.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Held`] when another is, or what the file system says.
+    pub fn lock(&self) -> Result<Lock, DirectoryError> {
+        Lock::acquire(&self.path.join("lock"), &self.path)
+    }
+
+    /// Where the store lies.
+    #[must_use]
+    pub fn store(&self) -> PathBuf {
+        self.path.join("store")
+    }
+
+    /// Where the head mark lies.
+    #[must_use]
+    pub fn head_mark(&self) -> PathBuf {
+        self.path.join("head-mark")
+    }
+
+    /// Where a failed sync leaves its mark.
+    #[must_use]
+    pub fn poison(&self) -> PathBuf {
+        self.path.join("poison")
+    }
+
+    /// Where the local API's socket is bound and dialled.
+    ///
+    /// # Errors
+    /// [`DirectoryError::SocketPath`] when it is too long for this system, or what the file system
+    /// says.
+    pub fn socket_path(&self) -> Result<SocketPath, DirectoryError> {
+        SocketPath::new(&self.path, "api.sock")
+    }
+
+    /// The port that was listened on last; `None` when none is known, or what is there is no port.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn port(&self) -> Result<Option<u16>, DirectoryError> {
+        let path = self.path.join("port");
+        let text = files::read_start(&path, PORT_SIZE_MAX).map_err(DirectoryError::at(&path))?;
+        let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
+        Ok(text.and_then(|text| text.trim_end().parse().ok()))
+    }
+
+    /// Remembers the port that is listened on.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn remember_port(&self, _: &Lock, port: u16) -> Result<(), DirectoryError> {
+        let path = self.path.join("port");
+        files::replace(&path, format!("{port}\n").as_bytes()).map_err(DirectoryError::at(&path))
+    }
+}
+
+/// Makes the directory if need be; its mode.
+fn create(path: &Path) -> io::Result<u32> {
+    files::create_folders(path)?;
+    let is_empty = fs::read_dir(path)?.next().is_none();
+    let mode = fs::metadata(path)?.mode() & 0o7777;
+    // A sticky folder is meant for everyone: it is nobody's to take over.
+    if is_empty && mode & 0o1000 == 0 {
+        fs::set_permissions(path, Permissions::from_mode(0o700))?;
+        return Ok(0o700);
+    }
+    Ok(mode)
+}
+
+/// Bytes of the file `port`: five digits and a line feed.
+const PORT_SIZE_MAX: u64 = 6;
+
+#[cfg(test)]
+mod tests;
