@@ -32,3 +32,13 @@ pub enum StoreError {
     #[error("the store takes no more writes, because one failed before")]
     Poisoned,
 }
+
+impl StoreError {
+    /// What a failed write means: a full disk, or one that cannot be trusted.
+    pub(crate) fn write(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full(error),
+            _ => Self::Write(error),
+        }
+    }
+}

@@ -9,8 +9,20 @@
 //! Deliberately absent: snapshots (sled has none), transactions that read, several writers.
 
 mod batch;
+mod directory;
 mod error;
+#[cfg(feature = "fjall")]
+mod fjall;
+mod guard;
+mod kind;
 mod memory;
+mod open;
+mod poison;
+#[cfg(feature = "redb")]
+mod redb;
+mod rewrite;
+#[cfg(feature = "sled")]
+mod sled;
 
 use std::fmt::Debug;
 use std::ops::Range;
@@ -18,7 +30,9 @@ use std::ops::Range;
 pub use batch::{BATCH_SIZE_MAX, Batch, BatchError, KEY_SIZE_MAX, VALUE_SIZE_MAX};
 pub use bytes::Bytes;
 pub use error::StoreError;
+pub use kind::{Kind, KindError};
 pub use memory::MemoryStore;
+pub use open::{Health, OpenError, Opened, open};
 
 /// The pairs of a range of keys, in key order from either end.
 pub type Scan<'a> = Box<dyn DoubleEndedIterator<Item = Result<(Bytes, Bytes), StoreError>> + 'a>;

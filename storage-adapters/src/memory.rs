@@ -1,6 +1,6 @@
 //! The model: a sorted map that forgets everything when it is dropped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::{Bound, Range};
 use std::sync::{PoisonError, RwLock};
 
@@ -10,8 +10,11 @@ use crate::{Batch, Bytes, Scan, Store, StoreError};
 /// against.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    tree: RwLock<BTreeMap<Bytes, Bytes>>,
+    tree: RwLock<Tree>,
 }
+
+type Tree = BTreeMap<Bytes, Bytes>;
+type Pair = (Bytes, Bytes);
 
 impl MemoryStore {
     /// An empty store.
@@ -30,13 +33,7 @@ impl Store for MemoryStore {
         if range.start >= range.end {
             return Box::new(std::iter::empty());
         }
-        let tree = self.tree.read().unwrap_or_else(PoisonError::into_inner);
-        let bounds = (Bound::Included(range.start), Bound::Excluded(range.end));
-        let pairs: Vec<_> = tree
-            .range::<[u8], _>(bounds)
-            .map(|(key, value)| Ok((key.clone(), value.clone())))
-            .collect();
-        Box::new(pairs.into_iter())
+        Box::new(Pages::new(&self.tree, range).map(Ok))
     }
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
@@ -51,3 +48,75 @@ impl Store for MemoryStore {
         Ok(())
     }
 }
+
+/// A scan that holds one page from each end and the tree's lock only while it fetches one.
+///
+/// *Invariant*: `lower` is below `upper`, unless both name the same key and `lower` includes it:
+/// other bounds would make `BTreeMap::range` panic.
+struct Pages<'a> {
+    tree: &'a RwLock<Tree>,
+    lower: Bound<Bytes>,
+    upper: Bound<Bytes>,
+    front: VecDeque<Pair>,
+    back: VecDeque<Pair>,
+}
+
+impl<'a> Pages<'a> {
+    /// A scan of a range that is not empty.
+    fn new(tree: &'a RwLock<Tree>, range: Range<&[u8]>) -> Self {
+        Self {
+            tree,
+            lower: Bound::Included(Bytes::copy_from_slice(range.start)),
+            upper: Bound::Excluded(Bytes::copy_from_slice(range.end)),
+            front: VecDeque::new(),
+            back: VecDeque::new(),
+        }
+    }
+
+    fn fetch_front(&mut self) {
+        let tree = self.tree.read().unwrap_or_else(PoisonError::into_inner);
+        let range = tree.range((self.lower.clone(), self.upper.clone()));
+        self.front.extend(range.take(PAGE_PAIR_COUNT).map(owned));
+        if let Some((key, _)) = self.front.back() {
+            self.lower = Bound::Excluded(key.clone());
+        }
+    }
+
+    fn fetch_back(&mut self) {
+        let tree = self.tree.read().unwrap_or_else(PoisonError::into_inner);
+        let range = tree.range((self.lower.clone(), self.upper.clone()));
+        for pair in range.rev().take(PAGE_PAIR_COUNT).map(owned) {
+            self.back.push_front(pair);
+        }
+        if let Some((key, _)) = self.back.front() {
+            self.upper = Bound::Excluded(key.clone());
+        }
+    }
+}
+
+impl Iterator for Pages<'_> {
+    type Item = Pair;
+
+    fn next(&mut self) -> Option<Pair> {
+        if self.front.is_empty() {
+            self.fetch_front();
+        }
+        self.front.pop_front().or_else(|| self.back.pop_front())
+    }
+}
+
+impl DoubleEndedIterator for Pages<'_> {
+    fn next_back(&mut self) -> Option<Pair> {
+        if self.back.is_empty() {
+            self.fetch_back();
+        }
+        self.back.pop_back().or_else(|| self.front.pop_back())
+    }
+}
+
+fn owned((key, value): (&Bytes, &Bytes)) -> Pair {
+    (key.clone(), value.clone())
+}
+
+/// Pairs that a scan fetches at once from either end.
+const PAGE_PAIR_COUNT: usize = 64;

@@ -1,0 +1,157 @@
+//! The contract around an engine: bounds, one writer, fail-stop, and no panic that gets out.
+
+use std::any::Any;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::directory::Directory;
+use crate::poison::Poison;
+use crate::{Batch, Bytes, Scan, Store, StoreError};
+
+/// An engine in its directory, held to the contract.
+#[derive(Debug)]
+pub(crate) struct Guarded {
+    /// None only while this is dropped.
+    engine: Option<Box<dyn Store>>,
+    writer: Mutex<Writer>,
+}
+
+/// What the one writing thread holds.
+#[derive(Debug)]
+struct Writer {
+    state: State,
+    poison: Poison,
+    directory: Directory,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing was written through this handle.
+    Untouched,
+    /// All that was written is durable.
+    Written,
+    /// A write failed: nothing more is written.
+    Poisoned,
+}
+
+impl Guarded {
+    /// Takes over an engine and the directory that it lies in.
+    pub(crate) const fn new(engine: Box<dyn Store>, directory: Directory, poison: Poison) -> Self {
+        let writer = Writer { state: State::Untouched, poison, directory };
+        Self { engine: Some(engine), writer: Mutex::new(writer) }
+    }
+
+    fn engine(&self) -> &dyn Store {
+        self.engine.as_deref().expect("the engine is there until this is dropped")
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for Guarded {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        contained(|| self.engine().get(key)).unwrap_or_else(|panic| Err(StoreError::Corrupt(panic)))
+    }
+
+    fn scan(&self, range: Range<&[u8]>) -> Scan<'_> {
+        if range.start >= range.end {
+            return Box::new(std::iter::empty());
+        }
+        match contained(|| self.engine().scan(range)) {
+            Ok(scan) => Box::new(Contained { scan: Some(scan) }),
+            Err(panic) => Box::new(std::iter::once(Err(StoreError::Corrupt(panic)))),
+        }
+    }
+
+    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        batch.check()?;
+        let mut writer = self.writer();
+        writer.begin()?;
+        let committed = contained(|| self.engine().commit(batch))
+            .unwrap_or_else(|panic| Err(StoreError::Corrupt(panic)));
+        committed.inspect_err(|error| writer.fail(error))
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        let engine = self.engine.take();
+        let closed = contained(|| drop(engine)).is_ok();
+        let writer = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if closed && writer.state == State::Written {
+            // The mark that is not set makes the next open say `Recovered`, which is true as well.
+            let _ = writer.directory.end();
+        }
+    }
+}
+
+impl Writer {
+    /// Lets a write go ahead, and notes the first one in the directory.
+    fn begin(&mut self) -> Result<(), StoreError> {
+        match self.state {
+            State::Poisoned => Err(StoreError::Poisoned),
+            State::Written => Ok(()),
+            State::Untouched => {
+                let begun = self.directory.begin().map_err(StoreError::write);
+                self.state = if begun.is_ok() { State::Written } else { State::Poisoned };
+                begun
+            }
+        }
+    }
+
+    /// Ends all writing. A full disk has confirmed nothing wrongly; any other failure may have.
+    fn fail(&mut self, error: &StoreError) {
+        self.state = State::Poisoned;
+        if !matches!(error, StoreError::Full(_)) {
+            // Nothing more can be done on a disk that takes not even this.
+            let _ = self.poison.set();
+        }
+    }
+}
+
+/// A scan that ends at its first error or panic.
+struct Contained<'a> {
+    scan: Option<Scan<'a>>,
+}
+
+type Item = Result<(Bytes, Bytes), StoreError>;
+
+impl<'a> Contained<'a> {
+    fn step(&mut self, step: impl FnOnce(&mut Scan<'a>) -> Option<Item>) -> Option<Item> {
+        let scan = self.scan.as_mut()?;
+        let item =
+            contained(|| step(scan)).unwrap_or_else(|panic| Some(Err(StoreError::Corrupt(panic))));
+        if !matches!(item, Some(Ok(_))) {
+            self.scan = None;
+        }
+        item
+    }
+}
+
+impl Iterator for Contained<'_> {
+    type Item = Item;
+
+    fn next(&mut self) -> Option<Item> {
+        self.step(Iterator::next)
+    }
+}
+
+impl DoubleEndedIterator for Contained<'_> {
+    fn next_back(&mut self) -> Option<Item> {
+        self.step(DoubleEndedIterator::next_back)
+    }
+}
+
+/// Runs what may panic on damaged bytes; a panic comes back as its message.
+pub(crate) fn contained<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| message(&*panic))
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("its engine gave up").to_owned()
+}

@@ -1,0 +1,141 @@
+//! Opening a directory as a store, whatever bytes lie in it.
+
+use std::io;
+use std::path::Path;
+
+use thiserror::Error;
+
+use crate::directory::Directory;
+use crate::guard::{Guarded, contained};
+use crate::kind::available_names;
+use crate::poison::Poison;
+use crate::{Kind, Store, StoreError, rewrite};
+
+/// A store and how it was found.
+#[derive(Debug)]
+pub struct Opened {
+    /// The store; its directory is held until this is dropped.
+    pub store: Box<dyn Store>,
+    /// How the last holder left it.
+    pub health: Health,
+}
+
+/// How a store was found at open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Health {
+    /// New, or not written to since a holder closed it.
+    Clean,
+    /// Its last holder ended without closing it, or after a failed write. Every acknowledged batch
+    /// is there.
+    Recovered,
+}
+
+/// Why a directory could not be opened as a store.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Another handle, in this process or another, has the directory.
+    #[error("the store is held by another process")]
+    Held,
+    /// What lies there is not what a store wrote. It is left as it is.
+    #[error("the store is damaged: {0}")]
+    Corrupt(String),
+    /// This build has no such engine.
+    #[error("expected a store that this build has ({names}), got {0}", names = available_names())]
+    Unavailable(Kind),
+    /// The directory holds a store of another kind.
+    #[error("expected a store of kind {expected}, got one of kind {found}")]
+    Kind {
+        /// The kind that was asked for.
+        expected: Kind,
+        /// The kind that lies there.
+        found: Kind,
+    },
+    /// The directory cannot be written to.
+    #[error("the store cannot be written to: {0}")]
+    ReadOnly(#[source] io::Error),
+    /// There is no space left.
+    #[error("no space left to open the store: {0}")]
+    Full(#[source] io::Error),
+    /// The disk refused.
+    #[error("the store could not be opened: {0}")]
+    Io(#[source] io::Error),
+}
+
+impl From<io::Error> for OpenError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+                Self::ReadOnly(error)
+            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full(error),
+            _ => Self::Io(error),
+        }
+    }
+}
+
+impl From<StoreError> for OpenError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Read(error)
+            | StoreError::Write(error)
+            | StoreError::Sync(error)
+            | StoreError::Full(error) => error.into(),
+            error => Self::Corrupt(error.to_string()),
+        }
+    }
+}
+
+/// Opens the store of a kind in the directory `dir`, which is created when absent.
+///
+/// `poison` is the path of a file outside `dir` that remembers, for as long as the machine stays
+/// up, that an fsync of this store has failed; it is created when absent. After such a failure what
+/// reads show may never have reached the disk, so the next open in the same boot writes the whole
+/// store anew (twice its space is needed for that time).
+///
+/// # Errors
+/// [`OpenError::Held`] while another handle lives, [`OpenError::Unavailable`] and
+/// [`OpenError::Kind`] when this build or this directory has no store of that kind,
+/// [`OpenError::Corrupt`] for bytes that no store wrote, [`OpenError::ReadOnly`],
+/// [`OpenError::Full`] and [`OpenError::Io`] from the disk.
+pub fn open(kind: Kind, dir: &Path, poison: &Path) -> Result<Opened, OpenError> {
+    if !Kind::available().contains(&kind) {
+        return Err(OpenError::Unavailable(kind));
+    }
+    let directory = Directory::hold(kind, dir)?;
+    let mut poison = Poison::open(poison)?;
+    let health = if poison.is_set() { Health::Recovered } else { directory.health() };
+    let engine_dir = match directory.engine_dir()? {
+        None => directory.replace(None, |fresh| engine(kind, fresh).map(drop))?,
+        Some(old) if poison.is_fresh() => {
+            directory.replace(Some(&old), |fresh| rewrite::copy(kind, &old, fresh))?
+        }
+        Some(whole) => whole,
+    };
+    poison.clear()?;
+    let store = engine(kind, &engine_dir)?;
+    Ok(Opened { store: Box::new(Guarded::new(store, directory, poison)), health })
+}
+
+/// The bare engine in a directory of its own, made when the directory is empty.
+pub(crate) fn engine(kind: Kind, path: &Path) -> Result<Box<dyn Store>, OpenError> {
+    contained(|| bare_engine(kind, path)).unwrap_or_else(|panic| Err(OpenError::Corrupt(panic)))
+}
+
+#[cfg_attr(
+    not(any(feature = "sled", feature = "redb", feature = "fjall")),
+    expect(unused_variables, reason = "a build without engines opens no path")
+)]
+fn bare_engine(kind: Kind, path: &Path) -> Result<Box<dyn Store>, OpenError> {
+    match kind {
+        #[cfg(feature = "sled")]
+        Kind::Sled => Ok(Box::new(crate::sled::SledStore::open(path)?)),
+        #[cfg(feature = "redb")]
+        Kind::Redb => Ok(Box::new(crate::redb::RedbStore::open(path)?)),
+        #[cfg(feature = "fjall")]
+        Kind::Fjall => Ok(Box::new(crate::fjall::FjallStore::open(path)?)),
+        #[cfg(not(all(feature = "sled", feature = "redb", feature = "fjall")))]
+        absent => Err(OpenError::Unavailable(absent)),
+    }
+}

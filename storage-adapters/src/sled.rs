@@ -1,0 +1,207 @@
+//! sled 0.34.7, with the fsync that its `flush` does not make. The one file that names sled.
+//!
+//! On Linux sled's `flush` ends in `sync_file_range`, which covers neither the file's length nor
+//! the disk's own cache (`pagecache/iobuf.rs`). So each commit ends with `fdatasync` on a descriptor
+//! of our own of sled's one data file, `db`. Its directory `blobs` must stay empty, because nothing
+//! syncs the files there; `snap.*` is a cache that is rebuilt from `db` when it is damaged.
+//! Deliberately unused: `flush_async` (it can deadlock), the flush timer (it hides failures),
+//! transactions, several trees, compression.
+
+use std::fs::{self, File};
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use ::sled::{Config, Db, Error, IVec, Mode};
+
+use crate::{Batch, Bytes, OpenError, Scan, Store, StoreError};
+
+/// sled in one directory.
+#[derive(Debug)]
+pub(crate) struct SledStore {
+    db: Db,
+    /// A descriptor of our own of sled's data file, to sync it.
+    data: File,
+    blobs: Blobs,
+}
+
+impl SledStore {
+    /// Opens the sled in `path`, or makes one in an empty directory.
+    pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
+        let found = path.join(DATA).is_file();
+        if found {
+            check_whole(path)?;
+            // What recovery will read must be durable before a snapshot speaks of it.
+            File::open(path.join(DATA))?.sync_data()?;
+            remove_unfinished_snapshots(path)?;
+        } else if fs::read_dir(path)?.next().is_some() {
+            return Err(OpenError::Corrupt(format!("expected a file {DATA}, got none")));
+        }
+        let db = match open_released(path) {
+            Err(Error::Corruption { .. }) if set_snapshots_aside(path)? => open_released(path),
+            opened => opened,
+        }?;
+        let data = File::open(path.join(DATA))?;
+        Ok(Self { db, data, blobs: Blobs::watch(&path.join(BLOBS))? })
+    }
+}
+
+impl Store for SledStore {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.db.get(key).map_err(read_error)?.map(Bytes::from_owner))
+    }
+
+    fn scan(&self, range: Range<&[u8]>) -> Scan<'_> {
+        Box::new(self.db.range(range).map(|pair| {
+            let (key, value) = pair.map_err(read_error)?;
+            // A key that is kept must not keep the whole page that sled read it from.
+            Ok((Bytes::copy_from_slice(&key), Bytes::from_owner(value)))
+        }))
+    }
+
+    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        let mut steps = ::sled::Batch::default();
+        for (key, value) in batch.steps() {
+            match value {
+                Some(value) => steps.insert(key.as_ref(), IVec::from(value.as_ref())),
+                None => steps.remove(key.as_ref()),
+            }
+        }
+        self.db.apply_batch(steps).map_err(write_error)?;
+        self.db.flush().map_err(write_error)?;
+        if cfg!(not(peermq_planted_plain_flush)) {
+            self.data.sync_data().map_err(StoreError::Sync)?;
+        }
+        self.blobs.check()
+    }
+}
+
+/// sled's directory of pages too large for its log. They are never synced, so there may be none.
+#[derive(Debug)]
+struct Blobs {
+    directory: File,
+    changed: SystemTime,
+}
+
+impl Blobs {
+    fn watch(path: &Path) -> Result<Self, OpenError> {
+        if fs::read_dir(path)?.next().is_some() {
+            return Err(OpenError::Corrupt("expected no page in a file of its own".to_owned()));
+        }
+        let directory = File::open(path)?;
+        let changed = directory.metadata()?.modified()?;
+        Ok(Self { directory, changed })
+    }
+
+    /// One system call: a file that came or went has changed the directory's time.
+    fn check(&self) -> Result<(), StoreError> {
+        let changed = self.directory.metadata().and_then(|metadata| metadata.modified());
+        if changed.map_err(StoreError::Read)? == self.changed {
+            return Ok(());
+        }
+        Err(StoreError::Sync(io::Error::other("expected no page in a file of its own, got one")))
+    }
+}
+
+fn config(path: &Path) -> Config {
+    Config::new()
+        .path(path)
+        .segment_size(SEGMENT_SIZE)
+        .cache_capacity(CACHE_SIZE)
+        .mode(Mode::HighThroughput)
+        .flush_every_ms(None)
+}
+
+/// Opens sled, waiting while its threads still let go of a handle that was dropped just before:
+/// the lock on the store's directory says that no one else can have it.
+fn open_released(path: &Path) -> Result<Db, Error> {
+    for _ in 0..RELEASE_TRY_COUNT {
+        match config(path).open() {
+            Err(Error::Io(error)) if error.to_string().contains("could not acquire lock") => {
+                thread::sleep(RELEASE_PAUSE);
+            }
+            opened => return opened,
+        }
+    }
+    config(path).open()
+}
+
+/// Refuses a directory from which sled would start anew, or in another shape, without a word.
+fn check_whole(path: &Path) -> Result<(), OpenError> {
+    let corrupt = |what: &str| Err(OpenError::Corrupt(format!("expected {what}")));
+    if !path.join(CONF).is_file() {
+        return corrupt("a file conf beside the data");
+    }
+    if File::open(path.join(DATA))?.metadata()?.len() == 0 {
+        return corrupt("data, got an empty file");
+    }
+    Ok(())
+}
+
+/// A snapshot in the making counts for sled as the newest one, and a cut one stops it for ever.
+fn remove_unfinished_snapshots(path: &Path) -> io::Result<()> {
+    for snapshot in snapshots(path)? {
+        if snapshot.extension().is_some_and(|extension| extension == "generating") {
+            fs::remove_file(snapshot)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes the snapshots out of sled's sight, which then reads its whole log. False without any.
+fn set_snapshots_aside(path: &Path) -> io::Result<bool> {
+    let snapshots = snapshots(path)?;
+    for snapshot in &snapshots {
+        let name = snapshot.file_name().unwrap_or_default().to_string_lossy();
+        fs::rename(snapshot, path.join(format!("bad-{name}")))?;
+    }
+    Ok(!snapshots.is_empty())
+}
+
+fn snapshots(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with("snap.") {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+fn read_error(error: Error) -> StoreError {
+    match error {
+        Error::Io(error) => StoreError::Read(error),
+        error => StoreError::Corrupt(error.to_string()),
+    }
+}
+
+fn write_error(error: Error) -> StoreError {
+    match error {
+        Error::Io(error) => StoreError::write(error),
+        error => StoreError::Corrupt(error.to_string()),
+    }
+}
+
+impl From<Error> for OpenError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Io(error) => error.into(),
+            error => Self::Corrupt(error.to_string()),
+        }
+    }
+}
+
+/// Bytes of a log segment. A leaf holds up to 17 values, and from a quarter of a segment on sled
+/// writes a page to a file of its own: 17 x 64 KiB is under 2 MiB.
+const SEGMENT_SIZE: usize = 8 << 20;
+/// Bytes of pages that sled tries to keep in memory.
+const CACHE_SIZE: u64 = 8 << 20;
+/// How often, and how long each time, an open waits for sled's own threads.
+const RELEASE_TRY_COUNT: usize = 500;
+const RELEASE_PAUSE: Duration = Duration::from_millis(10);
+const DATA: &str = "db";
+const CONF: &str = "conf";
+const BLOBS: &str = "blobs";
