@@ -134,6 +134,22 @@ pub const PROBE_MS_MAX: u64 = 5_000;
 pub const FRAME_COUNT_MAX: usize = 4;
 /// Chunks of a long body read from the store at a time: 256 KiB, so that other reads get their turn.
 pub const SERVE_CHUNK_COUNT: u32 = 8;
+/// Messages of one group that a reader takes.
+pub const READ_GROUP_COUNT_MAX: usize = 256;
+/// Bytes of one group that a reader takes, passed by at most one message.
+pub const READ_GROUP_SIZE_MAX: usize = 256 * 1024;
+/// Addresses of one peer that are tried at once.
+pub const DIAL_ADDRESS_COUNT_MAX: usize = 16;
+/// Texts of one durable step of `send_all`.
+pub const SEND_ALL_COUNT: usize = 256;
+/// Bytes of the texts of one durable step of `send_all`, passed by at most one text.
+pub const SEND_ALL_SIZE: usize = 256 * 1024;
+/// Questions whether a peer answers that wait at one session.
+pub const PROBE_COUNT_MAX: usize = 4;
+/// Wishes for long bodies that wait at one session.
+pub const PULL_COUNT_MAX: usize = 64;
+/// Handshakes under way at a listener; past it the oldest makes room.
+pub const HANDSHAKE_COUNT_MAX: usize = 1_024;
 
 // Finding and reaching peers.
 

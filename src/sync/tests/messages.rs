@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::body::{BodyChunk, Want};
-use super::*;
 use crate::crypto::hash::Hash;
 use crate::crypto::{Identity, Verifier};
 use crate::log::{Head, Item};
+use crate::sync::body::{BodyChunk, Want};
+use crate::sync::*;
 use crate::types::{Epoch, Ranges, Recipient, Seq};
 
 fn author() -> Identity {
@@ -90,7 +90,7 @@ fn messages() -> Vec<Message> {
 /// One line per message: kind, then the whole frame in hex. Lines are added, never changed.
 #[test]
 fn every_message_has_the_bytes_that_were_written_down() {
-    let golden = include_str!("../../tests/golden/sync.txt");
+    let golden = include_str!("../../../tests/golden/sync.txt");
     let written = messages().into_iter().map(|message| {
         let frame = message.encode();
         let bytes = [&frame.header()[..], &frame.payload].concat();

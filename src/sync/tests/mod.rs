@@ -1,0 +1,5 @@
+//! The session as a whole, and the bytes of its messages.
+
+mod messages;
+mod pair;
+mod sessions;
