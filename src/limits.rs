@@ -96,10 +96,29 @@ pub const UNSENT_SIZE_MAX: usize = 512 * 1024;
 pub const PING_AFTER_MS: u64 = 15_000;
 /// Milliseconds of an unanswered `Ping`, or of bytes that do not move, after which a session ends.
 pub const SILENCE_MS_MAX: u64 = 30_000;
-/// Sub-streams of one connection that the other side may hold open.
+/// Sub-streams of one connection that each side may hold open.
 pub const STREAM_COUNT_MAX: usize = 32;
-/// Bytes of one connection's receive window, over all its sub-streams.
-pub const CONNECTION_WINDOW_SIZE: usize = 16 << 20;
+/// Sub-streams at which yamux gives a connection up: those of both sides, and as many again that
+/// one side has closed and the other has not yet forgotten.
+pub const STREAM_COUNT_FATAL: usize = 3 * STREAM_COUNT_MAX;
+/// Bytes of one connection's receive window, over all its sub-streams: yamux promises 256 KiB to
+/// each, and may let some grow by what is left.
+pub const CONNECTION_WINDOW_SIZE: usize = 32 << 20;
+/// Bytes received while a connection does not take ours: past it, two sides that both only write
+/// would wait for each other.
+pub const READ_AHEAD_SIZE_MAX: usize = 1 << 20;
+/// Milliseconds for which a connection that is closed goes on sending what it was given.
+pub const CLOSE_MS_MAX: u64 = 1_000;
+/// Bytes of a buffer that a connection keeps while nothing passes.
+pub const IDLE_BUFFER_SIZE_MAX: usize = 4_096;
+/// Addresses of one node that are dialled at once.
+pub const DIAL_ADDR_COUNT_MAX: usize = 16;
+/// Milliseconds until the next accept, when there were no descriptors or memory for one.
+pub const ACCEPT_PAUSE_MS: u64 = 50;
+/// Bytes on their way in one direction of a connection inside a process.
+pub const MEMORY_PIPE_SIZE: usize = 65_536;
+/// Connections inside a process that wait to be accepted.
+pub const MEMORY_BACKLOG_COUNT: usize = 64;
 
 // Quotas.
 

@@ -8,3 +8,5 @@ pub mod clock;
 pub mod directory;
 pub mod discovery;
 mod files;
+pub mod mux;
+pub mod transport;

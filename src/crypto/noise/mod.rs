@@ -75,4 +75,4 @@ impl KnownPairs for Arc<PairSecret> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -10,7 +10,7 @@ use crate::crypto::{CryptoError, Identity, x25519_image};
 use crate::limits::{AUTH_SIZE, FLIGHT_1_SIZE, FLIGHT_2_SIZE};
 
 /// A dialler (seed 1) and a node that knows it (seed 2).
-struct Ends {
+pub(crate) struct Ends {
     dialler: Arc<Identity>,
     pair: Arc<PairSecret>,
     responder: Responder,
@@ -24,7 +24,7 @@ fn pair(ours: &Identity, other: &Identity) -> Arc<PairSecret> {
     Arc::new(PairSecret::new(ours, &other.id()).unwrap())
 }
 
-fn ends() -> Ends {
+pub(crate) fn ends() -> Ends {
     let (dialler, dialled) = (identity(1), identity(2));
     let known = Arc::new(pair(&dialled, &dialler));
     let responder = Responder::new(&dialled, known, &Network::default());
@@ -52,7 +52,7 @@ impl Ends {
         (initiator, auth, responder)
     }
 
-    fn sessions(&self) -> (Session, Session) {
+    pub(crate) fn sessions(&self) -> (Session, Session) {
         let (initiator, auth, responder) = self.until_auth();
         let (responder, auth) = responder.verify(&auth).unwrap();
         (initiator.verify(&auth).unwrap(), responder)
