@@ -37,14 +37,17 @@ impl Rendezvous {
     /// first, or [`DiscoveryError::Io`].
     pub fn of_this_user() -> Result<Self, DiscoveryError> {
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        Self::beneath(runtime, Path::new("/tmp"))
+    }
+
+    fn beneath(runtime: Option<PathBuf>, shared: &Path) -> Result<Self, DiscoveryError> {
         if let Some(runtime) = runtime.filter(|path| path.is_absolute())
             && let Ok(rendezvous) = Self::in_folder(runtime.join("peermq"))
         {
             return Ok(rendezvous);
         }
-        let root = PathBuf::from("/tmp");
-        let uid = own_uid().map_err(at(&root))?;
-        Self::in_folder(root.join(format!("peermq-{uid}")))
+        let uid = own_uid().map_err(at(shared))?;
+        Self::in_folder(shared.join(format!("peermq-{uid}")))
     }
 
     /// A folder of the caller's choice, made with mode 0700 when there is none. Called within a
@@ -283,6 +286,19 @@ mod tests {
         symlink(&private, &link).unwrap();
         let refused = Rendezvous::in_folder(link).unwrap_err();
         assert!(matches!(refused, DiscoveryError::NotFolder { .. }), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn the_users_runtime_folder_comes_first_and_the_shared_one_else() {
+        let shared = tempfile::tempdir().unwrap();
+        let runtime = tempfile::tempdir().unwrap();
+        let uid = fs::metadata(shared.path()).unwrap().uid();
+        let place = Rendezvous::beneath(Some(runtime.path().into()), shared.path()).unwrap();
+        assert_eq!(place.folder, runtime.path().join("peermq"));
+        for unusable in [None, Some("relative".into()), Some(runtime.path().join("not/there"))] {
+            let place = Rendezvous::beneath(unusable, shared.path()).unwrap();
+            assert_eq!(place.folder, shared.path().join(format!("peermq-{uid}")));
+        }
     }
 
     #[tokio::test]
