@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use peermq_storage::KindError;
 use thiserror::Error;
 
 use crate::limits::SOCKET_PATH_SIZE_MAX;
@@ -151,6 +152,19 @@ pub enum DirectoryError {
         /// The store that the directory has.
         got: String,
     },
+    /// This program was built without the store that the directory has, or should have.
+    #[error("{source} for {path:?}: build the program with that feature, or choose another store")]
+    StoreNotBuilt {
+        /// The directory.
+        path: PathBuf,
+        /// Which stores there are, and which it was to be.
+        source: KindError,
+    },
+    /// This program was built without any store.
+    #[error(
+        "expected a program with a store, got one built without: build it with a store's feature"
+    )]
+    NoStoreBuilt,
     /// The path of the local API's socket fits no socket address.
     #[error(
         "expected a socket path of at most {SOCKET_PATH_SIZE_MAX} bytes, got {size} at {path:?}: \

@@ -16,6 +16,7 @@
 //! default, which is the program's to know, and what is in the store.
 
 mod error;
+mod format;
 mod key;
 mod lock;
 mod socket;
@@ -24,6 +25,8 @@ use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use peermq_storage::Kind;
 
 pub use self::error::DirectoryError;
 pub use self::lock::Lock;
@@ -75,6 +78,18 @@ impl Directory {
     /// [`DirectoryError::Held`] when another is, or what the file system says.
     pub fn lock(&self) -> Result<Lock, DirectoryError> {
         Lock::acquire(&self.path.join("lock"), &self.path)
+    }
+
+    /// The store that this directory was made with; on first use that is `wanted`, else the
+    /// default, and `format` remembers it.
+    ///
+    /// # Errors
+    /// [`DirectoryError::OtherStore`], [`DirectoryError::FormatNewer`],
+    /// [`DirectoryError::FormatUnreadable`], [`DirectoryError::FormatMissing`],
+    /// [`DirectoryError::StoreNotBuilt`], [`DirectoryError::NoStoreBuilt`], or what the file system
+    /// says.
+    pub fn store_kind(&self, _: &Lock, wanted: Option<Kind>) -> Result<Kind, DirectoryError> {
+        format::store_kind(&self.path, wanted)
     }
 
     /// Where the store lies.

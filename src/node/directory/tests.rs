@@ -224,6 +224,62 @@ fn a_lock_ends_with_its_process_and_its_file_stays() {
     assert_eq!(text, format!("{:<10}\n", std::process::id()));
 }
 
+#[cfg(all(feature = "sled", feature = "redb"))]
+#[test]
+fn a_directory_keeps_the_store_that_it_was_made_with() {
+    let (_outer, directory) = directory();
+    let lock = directory.lock().unwrap();
+    let kind = |wanted| directory.store_kind(&lock, wanted);
+    assert_eq!(kind(Some(Kind::Redb)).unwrap(), Kind::Redb);
+    let text = fs::read_to_string(directory.path().join("format")).unwrap();
+    assert_eq!(text, "peermq-format 1\nstore redb\n");
+    assert_eq!(mode(&directory.path().join("format")), 0o600);
+    assert_eq!(kind(None).unwrap(), Kind::Redb);
+    assert_eq!(kind(Some(Kind::Redb)).unwrap(), Kind::Redb);
+    let refused = kind(Some(Kind::Sled)).unwrap_err().to_string();
+    assert!(refused.starts_with("expected the store redb, "), "{refused}");
+    assert!(refused.contains("got sled"), "{refused}");
+}
+
+#[cfg(feature = "sled")]
+#[test]
+fn a_directory_made_without_a_wish_has_the_default_store() {
+    let (_outer, directory) = directory();
+    let lock = directory.lock().unwrap();
+    assert_eq!(directory.store_kind(&lock, None).unwrap(), Kind::Sled);
+}
+
+#[test]
+fn a_format_that_is_newer_or_damaged_or_of_no_known_store_is_refused() {
+    let (_outer, directory) = directory();
+    let lock = directory.lock().unwrap();
+    let refusal = |text: &str| {
+        fs::write(directory.path().join("format"), text).unwrap();
+        directory.store_kind(&lock, None).unwrap_err()
+    };
+    let newer = refusal("peermq-format 2\nwhatever comes then");
+    assert!(matches!(newer, DirectoryError::FormatNewer { known: 1, got: 2, .. }), "{newer}");
+    let unknown = refusal("peermq-format 1\nstore lmdb\n");
+    assert!(matches!(unknown, DirectoryError::StoreNotBuilt { .. }), "{unknown}");
+    let long = format!("peermq-format 1\nstore {}\n", "x".repeat(100));
+    for text in
+        ["", "sled", "peermq-format 0\n", "peermq-format 1\n", "peermq-format 1\nstore sled", &long]
+    {
+        let refused = refusal(text);
+        assert!(matches!(refused, DirectoryError::FormatUnreadable { .. }), "{refused}");
+    }
+}
+
+#[test]
+fn a_store_without_its_format_is_refused() {
+    let (_outer, directory) = directory();
+    let lock = directory.lock().unwrap();
+    fs::create_dir(directory.store()).unwrap();
+    fs::write(directory.store().join("db"), "x").unwrap();
+    let refused = directory.store_kind(&lock, None).unwrap_err();
+    assert!(matches!(refused, DirectoryError::FormatMissing { .. }), "{refused}");
+}
+
 #[test]
 fn a_port_is_remembered_and_anything_else_is_none() {
     let (_outer, directory) = directory();
