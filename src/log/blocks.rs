@@ -77,19 +77,25 @@ impl Blocks {
         Ok(self.peaks(store, length)?.root())
     }
 
-    /// The root of a full subtree: as kept, or else from the leaves below it.
+    /// The root of a full subtree: as kept, or else folded from its leaves.
     pub(super) fn subtree(&mut self, store: &dyn Store, node: Subtree) -> Result<Hash, LogError> {
         let block = self.holding(store, node.last())?;
         if let Some(hash) = block.node(node) {
             return Ok(hash);
         }
-        if let Some((left, right)) = node.halves() {
+        if let Some((left, right)) = node.halves()
+            && node.first() < block.first()
+        {
             let (left, right) = (self.subtree(store, left)?, self.subtree(store, right)?);
             return Ok(node_hash::<LogTree>(&left, &right));
         }
-        let nth = usize::try_from(node.number - block.first()).expect("a block is short");
-        let entry = block.entries().nth(nth).ok_or(LogError::Missing(node.number))?;
-        Ok(entry.leaf(&self.author, self.epoch))
+        let before = usize::try_from(node.first() - block.first()).expect("a block is short");
+        let mut peaks = Peaks::<LogTree>::new();
+        for entry in block.entries().skip(before).take(1 << node.level) {
+            peaks.push_leaf(entry.leaf(&self.author, self.epoch), |_, _| ());
+        }
+        let root = peaks.hashes().first().copied();
+        Ok(root.expect("the block holds the subtree's last leaf"))
     }
 
     fn keep(&mut self, block: &Block) {
