@@ -3,6 +3,7 @@
 pub mod crypto;
 pub mod limits;
 pub mod log;
+pub mod manual;
 #[cfg(feature = "node")]
 pub mod node;
 pub mod sync;

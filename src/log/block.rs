@@ -1,25 +1,7 @@
 //! A block: all entries of one commit, under one key.
 //!
-//! Columns of fixed width, numbers big-endian, so that a node, a header or a body is cut out of the
-//! stored bytes without reading the rest:
-//!
-//! | size | field |
-//! |---|---|
-//! | 1 | version: 1 |
-//! | 1 | lowest level of the nodes kept |
-//! | 2 | entries n: 1 to 256 |
-//! | 2 | recipients r: 1 to n |
-//! | 2 | idempotency keys k: 0 to n |
-//! | 32 | root of the log at the block's end |
-//! | 41 r | recipients: tag and id 33, seq of the first entry here 8 |
-//! | 7 n | entries: kind 1, recipient's row 1, header length 1, body length 4 |
-//! | 32 m | nodes that the entries complete: by the completing entry, then by level |
-//! | 17 k | idempotency keys: entry's row 1, hash 16 |
-//! | | headers |
-//! | | bodies |
-//!
-//! Kinds: 0 inline; 1 long, its body in chunks of its own; 2 gone, its leaf hash in place of the
-//! header. m follows from the block's place: of level l, (end >> l) - (first >> l) nodes end here.
+//! Columns of fixed width, so that a node, a header or a body is cut out of the stored bytes without
+//! reading the rest; their bytes are drawn in the [manual](crate::manual::disk#own-block).
 
 use bytes::Bytes;
 

@@ -15,10 +15,8 @@ pub const HEADER_VERSION: u8 = 1;
 
 /// The header of one entry, version 1.
 ///
-/// Its bytes are postcard's, written by hand for speed: version (1 byte), recipient (tag, 32 bytes
-/// unless everyone), seq (varint), suite (1), salt (16), time (varint), not_after (0, or 1 and a
-/// varint), body length (varint), body hash (32). Version, recipient and seq keep their place in
-/// all versions.
+/// Its [bytes](crate::manual::disk#entry-header) are postcard's, coded by hand for speed. Version,
+/// recipient and seq keep their place in all versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
     /// To whom.

@@ -1,18 +1,8 @@
 //! The envelope: what stands in a body before its payload, for the recipient's eyes only.
 //!
-//! In postcard: a u16 of presence bits (varint), then the fields whose bits are set, in bit order.
-//! The payload follows without a length, so that long bodies stream.
-//!
-//! | bit | field | in postcard |
-//! |---|---|---|
-//! | 0 | kind | u16 varint |
-//! | 1 | labels | count, then each: length, UTF-8 |
-//! | 2 | ordering key | length, bytes |
-//! | 3 | priority | 1 byte, two's complement |
-//! | 4 | not_before | u64 varint, Unix ms |
-//! | 5 | idempotency key | length, bytes |
-//! | 6 | reply_to | author (32 bytes), epoch, seq (varints) |
-//! | 7 | trace context | trace id (16 bytes), parent id (8), flags (1) |
+//! A u16 of presence bits, then the fields whose bits are set: in postcard, and in the order of the
+//! [manual](crate::manual::disk#envelope). The payload follows without a length, so that long bodies
+//! stream.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;

@@ -7,7 +7,7 @@
 //! | `00` | meta: name | one fact about the store |
 //! | `10` | own block: epoch 8, LAST index 8 | the entries of one commit |
 //! | `11` | outbox row: epoch 8, recipient 33, LAST index 8 | blocks and first seqs |
-//! | `12` | outbox mark: epoch 8 | LAST index below which all outbox rows are written, 8 |
+//! | `12` | outbox mark: epoch 8 | length that the outbox rows tell of, 8 |
 //! | `13` | own body chunk: salt 16, chunk number 4 | up to 32 768 sealed bytes |
 //! | `14` | staging mark: salt 16 | empty: these chunks belong to no entry yet |
 //! | `20` | received block: author number 4, epoch 8, LAST seq 8 | a group of received entries |

@@ -26,6 +26,8 @@ mod staging;
 mod tree;
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;
 
 use std::ops::Range;

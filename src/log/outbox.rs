@@ -2,11 +2,6 @@
 //!
 //! A row is written per recipient and up to 256 blocks, so that a commit stays one key; what the
 //! rows do not tell of yet is kept in memory, and read from the newest blocks at open.
-//!
-//! | size | row |
-//! |---|---|
-//! | 8 | next seq after the row's blocks |
-//! | 16 n | blocks: LAST index 8, seq of the first entry there 8 |
 
 use std::collections::BTreeMap;
 
