@@ -6,5 +6,6 @@ pub mod log;
 pub mod manual;
 #[cfg(feature = "node")]
 pub mod node;
+pub mod queue;
 pub mod sync;
 pub mod types;

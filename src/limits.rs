@@ -34,6 +34,8 @@ pub const BLOCK_SIZE_MAX: usize = 65_536;
 pub const BLOCK_NODE_LEVEL_MIN: u8 = 4;
 /// Levels of a Merkle range: a length is a u64.
 pub const TREE_LEVEL_MAX: u8 = 63;
+/// Peaks of a list of at most 2^64 - 1 leaves: one for each bit of its length.
+pub const PEAK_COUNT_MAX: usize = 64;
 /// Sends to one recipient for which an idempotency key is remembered.
 pub const IDEMPOTENCY_SEND_COUNT_MAX: u64 = 65_536;
 /// Milliseconds for which an idempotency key is remembered: 24 h.
@@ -120,6 +122,35 @@ pub const MEMORY_PIPE_SIZE: usize = 65_536;
 /// Connections inside a process that wait to be accepted.
 pub const MEMORY_BACKLOG_COUNT: usize = 64;
 
+// The queue.
+
+/// Chunks of 65 536 seqs of one log's sets that stay in memory: the default quota's 4 Mi entries,
+/// at most 8 KiB for each set and chunk.
+pub const LOADED_CHUNK_COUNT_MAX: usize = 64;
+/// Addresses remembered of one peer: the interfaces of a machine, and where it was before.
+pub const PEER_ADDRESS_COUNT_MAX: usize = 8;
+/// Bytes of the smallest entry: a header's version, recipient and seq, and its length. A quota's
+/// bound on entries becomes one on bytes with it.
+pub const RECEIVED_ENTRY_SIZE_MIN: u64 = 36;
+/// Blocks of received entries whose sizes stay in memory: 1 Mi entries, 1 KiB a block.
+pub const SIZE_BLOCK_COUNT_MAX: usize = 4_096;
+/// Seqs that one mark may name: what it writes stays within a batch, whatever the sets look like
+/// and however many of the bodies are long.
+pub const MARK_COUNT_MAX: u64 = 65_536;
+/// Messages of one page of a list.
+pub const PAGE_COUNT_MAX: usize = 256;
+/// Bytes of the bodies that come with one page of a list, passed by at most one.
+pub const PAGE_SIZE_MAX: usize = 256 * 1024;
+/// Chunks of 65 536 seqs that one mark may touch: each rewrites up to three rows of 8 KiB.
+pub const MARK_CHUNK_COUNT_MAX: usize = 128;
+/// Bytes of a batch beyond which no more chunks of useless bodies are removed with it.
+pub const SWEEP_SIZE_MAX: usize = 4 << 20;
+/// Entries that one receipt may span without being broken up by what has changed: 64 chunks of a
+/// log's sets, so that one reading loads no more than stays in memory.
+pub const RECEIPT_SPAN_MAX: u64 = 4 << 20;
+/// Leaf hashes read at a time to compare with a receipt: 2 MiB.
+pub const FOLD_SEQ_COUNT: u64 = 65_536;
+
 // Quotas.
 
 /// Unread bytes that one peer may hold here (header + inline body + held body), unless `--quota`
@@ -129,6 +160,10 @@ pub const QUOTA_BYTES_DEFAULT: u64 = 1 << 30;
 pub const QUOTA_ENTRIES_DEFAULT: u64 = 4 << 20;
 /// Bytes of long bodies wanted from one peer and not yet archived.
 pub const WANTED_SIZE_MAX: u64 = 1 << 30;
+/// Long bodies that are named as wanted at a time.
+pub const WANTED_COUNT_MAX: usize = 64;
+/// Entries with a missing body that are looked at for those to be fetched.
+pub const WANTED_SCAN_COUNT_MAX: u64 = 256;
 /// Bytes of a body that is fetched before its reader asks for it.
 pub const EAGER_BODY_SIZE_MAX: u64 = 16 << 20;
 /// Long bodies of at most [`EAGER_BODY_SIZE_MAX`] fetched from one peer at a time.

@@ -55,7 +55,7 @@ pub struct Appended {
 
 impl Draft {
     /// Refuses a body that is inline where it should be staged, or the other way.
-    pub(super) fn check(&self) -> Result<(), LogError> {
+    pub(crate) fn check(&self) -> Result<(), LogError> {
         let inline_max = u64::try_from(INLINE_BODY_SIZE_MAX).expect("a small number");
         let (range, len) = match &self.body {
             DraftBody::Inline(_) => (0..=inline_max, self.body_len()),

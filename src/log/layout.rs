@@ -17,6 +17,10 @@
 //! | `24` | acked chunk: peer number 4, epoch 8, kind 1, chunk number 8 | a bitmap of 65 536 seqs |
 //! | `25` | newest receipt: peer number 4, epoch 8, first seq of its window 8 | the signed receipt |
 //! | `26` | peer book row: id 32 | what is known of a peer |
+//! | `27` | tally: author number 4, epoch 8 | what is unread of an author's log |
+//! | `28` | received body: author number 4, epoch 8, seq 8 | its chunks held so far |
+//! | `29` | useless body: author number 4, epoch 8, seq 8 | its chunks still to be removed |
+//! | `2a` | delivery row: peer number 4, epoch 8 | how far a peer's receipts are taken in |
 //!
 //! A block is keyed by its LAST index, so that the first key at or after an index is the block that
 //! holds it. Author and peer numbers stand for ids: four bytes in place of 32 in each key.
@@ -153,10 +157,18 @@ pub fn author(author: u32, epoch: Epoch) -> Bytes {
     key(AUTHOR, [&author.to_be_bytes()[..], &epoch.0.to_be_bytes()])
 }
 
-/// All known lives of an author's log.
+/// All known lives of all authors' logs.
 #[must_use]
-pub fn author_epochs(author: u32) -> Keys {
-    Keys::under(&key(AUTHOR, [&author.to_be_bytes()]))
+pub fn authors() -> Keys {
+    Keys::under(&key(AUTHOR, [&[]]))
+}
+
+/// The author's number and the epoch in an author row's key.
+#[must_use]
+pub fn author_of(key: &[u8]) -> Option<(u32, Epoch)> {
+    let (author, epoch) = key.split_first()?.1.split_first_chunk()?;
+    let epoch = u64::from_be_bytes(epoch.try_into().ok()?);
+    Some((u32::from_be_bytes(*author), Epoch(epoch)))
 }
 
 /// A chunk of a long body that was received.
@@ -168,14 +180,14 @@ pub fn received_chunk(
     seq: Seq,
     number: u32,
 ) -> Bytes {
-    let body = received_body(author, epoch, recipient, seq);
+    let body = received_chunk_prefix(author, epoch, recipient, seq);
     Bytes::from([&body[..], &number.to_be_bytes()].concat())
 }
 
 /// All chunks of one long body that was received.
 #[must_use]
 pub fn received_chunks(author: u32, epoch: Epoch, recipient: &Recipient, seq: Seq) -> Keys {
-    Keys::under(&received_body(author, epoch, recipient, seq))
+    Keys::under(&received_chunk_prefix(author, epoch, recipient, seq))
 }
 
 /// 65 536 seqs of one set.
@@ -209,10 +221,10 @@ pub fn receipt(peer: u32, epoch: Epoch, first: Seq) -> Bytes {
     key(RECEIPT, fields)
 }
 
-/// A peer's newest receipts.
+/// A peer's newest receipts for one life of this node's log.
 #[must_use]
-pub fn receipts(peer: u32) -> Keys {
-    Keys::under(&key(RECEIPT, [&peer.to_be_bytes()]))
+pub fn receipts(peer: u32, epoch: Epoch) -> Keys {
+    Keys::under(&key(RECEIPT, [&peer.to_be_bytes()[..], &epoch.0.to_be_bytes()]))
 }
 
 /// What is known of a peer.
@@ -227,13 +239,45 @@ pub fn peers() -> Keys {
     Keys::under(&key(PEER, [&[]]))
 }
 
+/// What is unread of one life of an author's log.
+#[must_use]
+pub fn tally(author: u32, epoch: Epoch) -> Bytes {
+    key(TALLY, [&author.to_be_bytes()[..], &epoch.0.to_be_bytes()])
+}
+
+/// How much is held of a long body that was received.
+#[must_use]
+pub fn received_body(author: u32, epoch: Epoch, seq: Seq) -> Bytes {
+    let fields = [&author.to_be_bytes()[..], &epoch.0.to_be_bytes(), &seq.0.to_be_bytes()];
+    key(RECEIVED_BODY, fields)
+}
+
+/// There while chunks of a received body are to be removed.
+#[must_use]
+pub fn useless_body(author: u32, epoch: Epoch, seq: Seq) -> Bytes {
+    let fields = [&author.to_be_bytes()[..], &epoch.0.to_be_bytes(), &seq.0.to_be_bytes()];
+    key(USELESS_BODY, fields)
+}
+
+/// All bodies whose chunks are to be removed.
+#[must_use]
+pub fn useless_bodies() -> Keys {
+    Keys::under(&key(USELESS_BODY, [&[]]))
+}
+
+/// How far a peer's receipts for one life of this node's log are taken in.
+#[must_use]
+pub fn delivery(peer: u32, epoch: Epoch) -> Bytes {
+    key(DELIVERY, [&peer.to_be_bytes()[..], &epoch.0.to_be_bytes()])
+}
+
 /// The number at a key's end: a LAST index or seq, a chunk number of 8 bytes.
 #[must_use]
 pub fn last_number(key: &[u8]) -> Option<u64> {
     key.last_chunk().map(|number| u64::from_be_bytes(*number))
 }
 
-fn received_body(author: u32, epoch: Epoch, recipient: &Recipient, seq: Seq) -> Bytes {
+fn received_chunk_prefix(author: u32, epoch: Epoch, recipient: &Recipient, seq: Seq) -> Bytes {
     let fields = [
         &author.to_be_bytes()[..],
         &epoch.0.to_be_bytes(),
@@ -280,6 +324,10 @@ const SET_CHUNK: u8 = 0x23;
 const ACKED_CHUNK: u8 = 0x24;
 const RECEIPT: u8 = 0x25;
 const PEER: u8 = 0x26;
+const TALLY: u8 = 0x27;
+const RECEIVED_BODY: u8 = 0x28;
+const USELESS_BODY: u8 = 0x29;
+const DELIVERY: u8 = 0x2a;
 
 #[cfg(test)]
 mod tests {

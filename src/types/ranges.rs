@@ -75,10 +75,19 @@ impl Ranges {
         rest
     }
 
+    /// What is in both.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        let pieces = other.0.iter().flat_map(|range| self.within(range.clone()).0);
+        Self(pieces.collect())
+    }
+
     /// What of `self` lies in `window`.
     #[must_use]
     pub fn within(&self, window: Range<u64>) -> Self {
-        let clipped = self.0.iter().map(|r| r.start.max(window.start)..r.end.min(window.end));
+        let first = self.0.partition_point(|r| r.end <= window.start);
+        let touched = self.0.iter().skip(first).take_while(|r| r.start < window.end);
+        let clipped = touched.map(|r| r.start.max(window.start)..r.end.min(window.end));
         Self(clipped.filter(|r| r.start < r.end).collect())
     }
 
@@ -146,6 +155,14 @@ impl FromIterator<u64> for Ranges {
     }
 }
 
+impl FromIterator<Range<u64>> for Ranges {
+    fn from_iter<I: IntoIterator<Item = Range<u64>>>(runs: I) -> Self {
+        let mut ranges = Self::new();
+        runs.into_iter().for_each(|run| ranges.insert(run));
+        ranges
+    }
+}
+
 impl Serialize for Ranges {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut end = 0;
@@ -206,6 +223,12 @@ mod tests {
                 let missing = (number..).find(|n| !model.contains(n)).unwrap();
                 prop_assert_eq!(ranges.first_missing(number), missing);
             }
+            let every_third: Ranges = (0..70).step_by(3).collect();
+            let both: Ranges = model.iter().copied().filter(|n| n % 3 == 0).collect();
+            prop_assert_eq!(ranges.intersection(&every_third), both.clone());
+            prop_assert_eq!(every_third.intersection(&ranges), both);
+            let window: Ranges = model.iter().copied().filter(|n| (9..33).contains(n)).collect();
+            prop_assert_eq!(ranges.within(9..33), window);
             let bytes = postcard::to_stdvec(&ranges).unwrap();
             prop_assert_eq!(postcard::from_bytes::<Ranges>(&bytes).unwrap(), ranges);
         }

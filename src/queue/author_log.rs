@@ -1,0 +1,182 @@
+//! One life of one author's log, as far as it was taken in: where following goes on, what became
+//! of each entry, what is unread.
+//!
+//! | row | in postcard, after a version byte of 1 |
+//! |---|---|
+//! | author | signed head (137 to 155 bytes) · next announcement · bytes of headers and bodies in all blocks · peaks of the log (a list of at most 64 hashes) · next seq · peaks over the leaf hashes of the entries to this node (likewise) |
+//! | tally | unread bytes · unread entries · bytes of held long bodies among them · seqs whose body is missing · the lowest seq that may be unread · that may not be stored · that may not be archived |
+//!
+//! Numbers are varints. The author row is written with each stored group, the tally with each
+//! commit that changes a mark: a mark alone costs few bytes.
+
+use bytes::Bytes;
+use peermq_storage::{Batch, KEY_SIZE_MAX, Store};
+use serde::{Deserialize, Serialize};
+
+use super::dispatch::LogKey;
+use super::error::QueueError;
+use super::quota::Usage;
+use super::row;
+use super::seq_set::SeqSet;
+use super::sets::Sets;
+use crate::crypto::hash::Hash;
+use crate::limits::PEAK_COUNT_MAX;
+use crate::log::{InboxTree, Peaks, SignedHead, layout};
+use crate::sync::Follow;
+use crate::types::{Id, Seq, bounded};
+
+/// One life of one author's log.
+#[derive(Debug)]
+pub(super) struct AuthorLog {
+    /// Whose log.
+    pub(super) id: Id,
+    /// Its place in keys.
+    pub(super) key: LogKey,
+    /// The newest head taken in.
+    pub(super) head: SignedHead,
+    /// Where following goes on.
+    pub(super) follow: Follow,
+    /// Over the leaf hashes of the entries to this node.
+    pub(super) inbox: Peaks<InboxTree>,
+    /// Bytes of headers and inline bodies in all blocks.
+    pub(super) size: u64,
+    /// What is unread.
+    pub(super) tally: Tally,
+    /// What became of each entry.
+    pub(super) sets: Sets,
+    /// Seqs of which the peer is to be told: what they are has changed since receipts were read.
+    pub(super) untold: SeqSet,
+    /// Which rows are to be written.
+    pub(super) changed: Changed,
+    /// Entries to this node that are durable.
+    durable: u64,
+}
+
+/// What is unread of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct Tally {
+    /// Headers, inline bodies and held long bodies.
+    pub(super) unread: Usage,
+    /// Bytes of the held long bodies alone.
+    pub(super) held_size: u64,
+    /// Entries whose body is missing.
+    pub(super) missing: u64,
+    /// Below it nothing is unread.
+    pub(super) floor: Seq,
+    /// Below it every body is held, or was.
+    pub(super) stored_below: Seq,
+    /// Below it every entry is archived or cleared.
+    pub(super) archived_below: Seq,
+}
+
+/// Which rows differ from those in the store.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Changed {
+    pub(super) author: bool,
+    pub(super) tally: bool,
+}
+
+/// The author row.
+#[derive(Debug, Serialize, Deserialize)]
+struct AuthorRow {
+    head: SignedHead,
+    next_announcement: Seq,
+    size: u64,
+    #[serde(deserialize_with = "bounded::list::<_, PEAK_COUNT_MAX, _>")]
+    peaks: Vec<Hash>,
+    next_seq: Seq,
+    #[serde(deserialize_with = "bounded::list::<_, PEAK_COUNT_MAX, _>")]
+    inbox: Vec<Hash>,
+}
+
+impl AuthorLog {
+    /// A log of which nothing is taken in yet.
+    pub(super) fn new(id: Id, key: LogKey, head: SignedHead) -> Self {
+        Self {
+            id,
+            key,
+            head,
+            follow: Follow::default(),
+            inbox: Peaks::new(),
+            size: 0,
+            tally: Tally::default(),
+            sets: Sets::new(key.author, key.epoch),
+            untold: SeqSet::new(),
+            changed: Changed::default(),
+            durable: 0,
+        }
+    }
+
+    /// Takes a log up as its rows tell of it.
+    pub(super) fn read(
+        store: &dyn Store,
+        id: Id,
+        key: LogKey,
+        bytes: &[u8],
+    ) -> Result<Self, QueueError> {
+        let damaged = QueueError::Damaged("an author's row");
+        let Some(AuthorRow { head, next_announcement, size, peaks, next_seq, inbox }) =
+            row::decode(bytes)
+        else {
+            return Err(damaged);
+        };
+        let peaks = Peaks::from_parts(head.length, peaks);
+        let (Some(peaks), Some(inbox)) = (peaks, Peaks::from_parts(next_seq.0, inbox)) else {
+            return Err(damaged);
+        };
+        let tally = match store.get(&layout::tally(key.author, key.epoch))? {
+            None => Tally::default(),
+            Some(row) => row::decode(&row).ok_or(QueueError::Damaged("a tally"))?,
+        };
+        let follow = Follow { peaks, next_seq, next_announcement };
+        let durable = next_seq.0;
+        Ok(Self { follow, inbox, size, tally, durable, ..Self::new(id, key, head) })
+    }
+
+    /// Entries to this node that were taken in.
+    pub(super) const fn received(&self) -> u64 {
+        self.follow.next_seq.0
+    }
+
+    /// Entries to this node that are durable: all that may be spoken of.
+    pub(super) const fn durable(&self) -> u64 {
+        self.durable
+    }
+
+    /// The batch is durable.
+    pub(super) const fn on_committed(&mut self) {
+        self.durable = self.received();
+    }
+
+    /// Bytes that the changes take up in a batch, at most.
+    pub(super) const fn staged_size(&self) -> usize {
+        self.sets.staged_size() + ROWS_SIZE_MAX
+    }
+
+    /// Puts what has changed into the batch.
+    pub(super) fn stage(&mut self, batch: &mut Batch) {
+        let LogKey { author, epoch } = self.key;
+        let changed = std::mem::take(&mut self.changed);
+        if changed.author {
+            batch.put(layout::author(author, epoch), self.author_row());
+        }
+        if changed.tally {
+            batch.put(layout::tally(author, epoch), row::encode(&self.tally));
+        }
+        self.sets.stage(batch);
+    }
+
+    fn author_row(&self) -> Bytes {
+        row::encode(&AuthorRow {
+            head: self.head,
+            next_announcement: self.follow.next_announcement,
+            size: self.size,
+            peaks: self.follow.peaks.hashes().to_vec(),
+            next_seq: self.follow.next_seq,
+            inbox: self.inbox.hashes().to_vec(),
+        })
+    }
+}
+
+/// Bytes of author row and tally with their keys: 128 peaks, a head and a dozen numbers.
+const ROWS_SIZE_MAX: usize = 128 * 32 + 160 + 12 * 10 + 2 * KEY_SIZE_MAX;

@@ -1,0 +1,40 @@
+//! What a commit made durable, and whom it concerns.
+
+use crate::sync::Life;
+use crate::types::{Epoch, Id};
+
+/// What a commit made durable. Each list names an id, or an id and epoch, once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Changes {
+    /// Recipients with new entries in this node's log, and how long it is.
+    pub grown: Vec<(Id, Life)>,
+    /// Authors with something new to read.
+    pub unread: Vec<Id>,
+    /// Authors' logs of which a receipt is due.
+    pub marked: Vec<(Id, Epoch)>,
+    /// Authors whose long bodies are to be fetched.
+    pub wanting: Vec<Id>,
+    /// Recipients that have acknowledged more.
+    pub acked: Vec<Id>,
+}
+
+impl Changes {
+    /// Whether nothing happened.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Self { grown, unread, marked, wanting, acked } = self;
+        grown.is_empty()
+            && unread.is_empty()
+            && marked.is_empty()
+            && wanting.is_empty()
+            && acked.is_empty()
+    }
+}
+
+/// Adds to a list what it does not hold yet.
+pub(super) fn note<T: PartialEq>(list: &mut Vec<T>, item: T) {
+    if list.last() != Some(&item) && !list.contains(&item) {
+        list.push(item);
+    }
+}

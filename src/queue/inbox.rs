@@ -1,0 +1,218 @@
+//! What other nodes have written to this one: their logs as taken in, and what became of each
+//! entry.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use peermq_storage::{Batch, Store};
+
+use super::author_log::{AuthorLog, Changed};
+use super::bodies::Bodies;
+use super::dispatch::LogKey;
+use super::error::QueueError;
+use super::peer_book::PeerBook;
+use super::received_block_builder::ReceivedBlockBuilder;
+use super::sizes::Sizes;
+use crate::limits::EPOCH_COUNT_MAX;
+use crate::log::{Decoded, layout};
+use crate::sync::{Content, Follow, Kind, Misbehaviour, Received, ReceivedEntry, Refusal};
+use crate::types::{Epoch, Id, Seq};
+
+/// All authors' logs.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    pub(super) logs: BTreeMap<LogKey, AuthorLog>,
+    pub(super) sizes: Sizes,
+    pub(super) bodies: Bodies,
+    /// Logs that the batch in the making changes.
+    touched: Vec<LogKey>,
+}
+
+/// What became of a group that was to be taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// Its entries are staged.
+    In,
+    /// They were here already.
+    Before,
+    /// The peer misbehaved.
+    Refused(Refusal),
+}
+
+impl Inbox {
+    /// Reads how far each author's log is taken in.
+    pub(super) fn open(store: &dyn Store, me: &Id, peers: &PeerBook) -> Result<Self, QueueError> {
+        let mut logs = BTreeMap::new();
+        for row in store.scan(layout::authors().as_range()) {
+            let (key, row) = row?;
+            let (author, epoch) = layout::author_of(&key).ok_or(UNKNOWN_AUTHOR)?;
+            let (id, key) = (*peers.id(author).ok_or(UNKNOWN_AUTHOR)?, LogKey { author, epoch });
+            logs.insert(key, AuthorLog::read(store, id, key, &row)?);
+        }
+        let bodies = Bodies::open(store, me)?;
+        Ok(Self { logs, sizes: Sizes::default(), bodies, touched: Vec::new() })
+    }
+
+    /// The lives of one author's log that are taken in, oldest first.
+    pub(super) fn lives(&self, author: u32) -> impl DoubleEndedIterator<Item = &AuthorLog> {
+        let range = LogKey { author, epoch: Epoch(0) }..=LogKey { author, epoch: Epoch(u64::MAX) };
+        self.logs.range(range).map(|(_, log)| log)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn lives_mut(&mut self, author: u32) -> impl Iterator<Item = &mut AuthorLog> {
+        let range = LogKey { author, epoch: Epoch(0) }..=LogKey { author, epoch: Epoch(u64::MAX) };
+        self.logs.range_mut(range).map(|(_, log)| log)
+    }
+
+    /// Takes a verified group in.
+    pub(super) fn receive(
+        &mut self,
+        store: &dyn Store,
+        batch: &mut Batch,
+        (id, author): (&Id, u32),
+        received: &Received,
+    ) -> Result<Taken, QueueError> {
+        let key = LogKey { author, epoch: received.head.epoch };
+        if !self.logs.contains_key(&key) {
+            if self.lives(author).count() >= EPOCH_COUNT_MAX {
+                let foreign = Misbehaviour::ForeignLog(Kind::Advance);
+                return Ok(Taken::Refused(Refusal::Misbehaved(foreign)));
+            }
+            self.logs.insert(key, AuthorLog::new(*id, key, received.head));
+        }
+        let log = self.logs.get_mut(&key).expect("it was there or is now");
+        if received.head.length <= log.follow.length() {
+            return Ok(Taken::Before);
+        }
+        if let Some(gap) = gap(&log.follow, received) {
+            return Ok(Taken::Refused(Refusal::Misbehaved(gap)));
+        }
+        log.take_in(store, batch, received)?;
+        self.touch(key);
+        Ok(Taken::In)
+    }
+
+    /// Notes that the batch in the making changes a log.
+    pub(super) fn touch(&mut self, key: LogKey) {
+        if self.touched.last() != Some(&key) && !self.touched.contains(&key) {
+            self.touched.push(key);
+        }
+    }
+
+    /// Bytes that the changes take up in a batch, at most.
+    pub(super) fn staged_size(&self) -> usize {
+        let logs = self.touched.iter().filter_map(|key| self.logs.get(key));
+        logs.map(AuthorLog::staged_size).sum()
+    }
+
+    /// Puts what has changed into the batch.
+    pub(super) fn stage(&mut self, batch: &mut Batch) {
+        for key in &self.touched {
+            if let Some(log) = self.logs.get_mut(key) {
+                log.stage(batch);
+            }
+        }
+    }
+
+    /// The batch is durable.
+    pub(super) fn on_committed(&mut self) {
+        for key in std::mem::take(&mut self.touched) {
+            if let Some(log) = self.logs.get_mut(&key) {
+                log.on_committed();
+            }
+        }
+        self.bodies.on_committed();
+    }
+}
+
+impl AuthorLog {
+    fn take_in(
+        &mut self,
+        store: &dyn Store,
+        batch: &mut Batch,
+        received: &Received,
+    ) -> Result<(), QueueError> {
+        let before = self.received();
+        self.size = stage_blocks(batch, self.key, &received.entries, self.size);
+        for entry in &received.entries {
+            self.inbox.push_leaf(entry.leaf, |_, _| ());
+            let size = match usability(&entry.content) {
+                Usability::Usable { size } => size,
+                Usability::NotYet { size } => {
+                    self.sets.miss(store, entry.seq)?;
+                    self.tally.missing += 1;
+                    size
+                }
+                Usability::Never => {
+                    self.sets.miss_for_ever(store, entry.seq)?;
+                    continue;
+                }
+            };
+            self.tally.unread.entries += 1;
+            self.tally.unread.bytes += u64::try_from(size).expect("a length in memory fits u64");
+        }
+        self.head = received.head;
+        self.follow = received.follow.clone();
+        self.untold.insert(before..self.received());
+        self.changed = Changed { author: true, tally: true };
+        Ok(())
+    }
+}
+
+/// Whether a reader can have an entry, and its bytes in the block.
+#[derive(Debug, Clone, Copy)]
+enum Usability {
+    Usable { size: usize },
+    NotYet { size: usize },
+    Never,
+}
+
+fn usability(content: &Content) -> Usability {
+    let Content::Entry { header, decoded, body } = content else { return Usability::Never };
+    let size = header.len() + body.as_ref().map_or(0, Bytes::len);
+    match (decoded, body) {
+        (Decoded::Header(_), Some(_)) => Usability::Usable { size },
+        (Decoded::Header(_), None) | (Decoded::Unsupported { .. }, _) => Usability::NotYet { size },
+    }
+}
+
+/// What is between a group and what was taken in before; a session that lost its place could bring
+/// one.
+fn gap(taken: &Follow, received: &Received) -> Option<Misbehaviour> {
+    let pairs = [
+        (taken.next_seq, &received.follow.next_seq, received.entries.len()),
+        (taken.next_announcement, &received.follow.next_announcement, received.announcements.len()),
+    ];
+    pairs.into_iter().find_map(|(expected, end, count)| {
+        let count = u64::try_from(count).expect("a length in memory fits u64");
+        let got = Seq(end.0.saturating_sub(count));
+        (got != expected).then_some(Misbehaviour::SeqGap { expected, got })
+    })
+}
+
+/// Packs entries into blocks; returns the bytes of headers and bodies after them.
+fn stage_blocks(
+    batch: &mut Batch,
+    log: LogKey,
+    entries: &[ReceivedEntry],
+    size_before: u64,
+) -> u64 {
+    let mut put = |block: ReceivedBlockBuilder| {
+        let (last, bytes) = block.finish();
+        batch.put(layout::received_block(log.author, log.epoch, last), bytes);
+    };
+    let Some((first, rest)) = entries.split_first() else { return size_before };
+    let mut block = ReceivedBlockBuilder::new(first, size_before);
+    for entry in rest {
+        if !block.push(entry) {
+            let next = ReceivedBlockBuilder::new(entry, block.size_after());
+            put(std::mem::replace(&mut block, next));
+        }
+    }
+    let size_after = block.size_after();
+    put(block);
+    size_after
+}
+
+const UNKNOWN_AUTHOR: QueueError = QueueError::Damaged("an author's row of a known peer");

@@ -1,0 +1,188 @@
+//! All of a node's durable state over one store: what it has sent, what it has received, and what
+//! became of each message.
+//!
+//! [`Queue`] belongs to one thread. Writes are staged in memory, many together, and become durable
+//! with one [`Queue::commit`]; reads come between commits and see durable state alone.
+//!
+//! ```text
+//! send, receive, acknowledge, mark … → staged → commit (fsync) → Changes → take, receipts, chunk …
+//! ```
+//!
+//! *Invariant*: for every log, unread + archived + cleared + rejected + gone = received, and what
+//! left unread never comes back to it; so nothing that was archived or cleared is offered again,
+//! whatever is received, repeated or crashes in between. After an error that
+//! [`is_fatal`](QueueError::is_fatal) memory may be ahead of the disk: the queue takes nothing more.
+//! Deliberately absent: clock, randomness, threads, and keys: bodies stay sealed here.
+
+mod author_log;
+mod bitmaps;
+mod bodies;
+mod changes;
+mod deliveries;
+mod dispatch;
+mod error;
+mod fetching;
+mod figures;
+mod inbox;
+mod listing;
+mod lists;
+mod marking;
+mod moved;
+mod offer;
+mod outbox;
+mod peer_book;
+mod place;
+mod quota;
+mod reading;
+mod receipts;
+mod received_block;
+mod received_block_builder;
+mod row;
+mod seq_set;
+mod sets;
+mod sizes;
+mod taking;
+mod writing;
+
+#[cfg(test)]
+mod tests;
+
+use peermq_storage::{Batch, Store};
+
+pub use changes::Changes;
+pub use deliveries::AckedSets;
+pub use dispatch::ReaderId;
+pub use error::QueueError;
+pub use fetching::Wanted;
+pub use figures::PeerFigures;
+pub use listing::{Cursor, CursorError, ListSet, ListState, Listed, Page};
+pub use offer::{Offer, OfferBody, TakeBudget};
+pub use outbox::Sent;
+pub use peer_book::{Peer, PeerState};
+pub use place::Place;
+pub use quota::{Quota, Usage};
+pub use sets::Mark;
+pub use writing::Acknowledged;
+
+use crate::limits::SWEEP_SIZE_MAX;
+use crate::log::{self, layout};
+use crate::sync::Life;
+use crate::types::{Epoch, Id, Recipient, UnixMs};
+use dispatch::{Dispatch, LogKey};
+use inbox::Inbox;
+use outbox::Outbox;
+use peer_book::PeerBook;
+
+/// All of a node's durable state.
+#[derive(Debug)]
+pub struct Queue {
+    store: Box<dyn Store>,
+    me: Id,
+    batch: Batch,
+    changes: Changes,
+    /// Logs with something new to offer once the batch is durable.
+    woken: Vec<LogKey>,
+    is_broken: bool,
+    peers: PeerBook,
+    inbox: Inbox,
+    outbox: Outbox,
+    dispatch: Dispatch,
+}
+
+impl Queue {
+    /// Takes up what the store holds; on a new store the node's log begins, in the epoch of `now`'s
+    /// second. What a crash left without an owner is removed.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the store fails or is damaged.
+    pub fn open(store: Box<dyn Store>, me: Id, now: UnixMs) -> Result<Self, QueueError> {
+        let epoch = open_epoch(&*store, now)?;
+        log::sweep_staged(&*store)?;
+        let peers = PeerBook::open(&*store, me)?;
+        let inbox = Inbox::open(&*store, &me, &peers)?;
+        let outbox = Outbox::open(&*store, me, epoch)?;
+        let mut dispatch = Dispatch::default();
+        let unread = inbox.logs.values().filter(|log| log.tally.unread.entries > 0);
+        unread.for_each(|log| dispatch.wake(log.key));
+        let (batch, changes, woken) = (Batch::new(), Changes::default(), Vec::new());
+        let is_broken = false;
+        Ok(Self { store, me, batch, changes, woken, is_broken, peers, inbox, outbox, dispatch })
+    }
+
+    /// Writes what an open would else have to gather, and closes the store.
+    ///
+    /// # Errors
+    /// As [`Queue::commit`].
+    pub fn close(mut self) -> Result<(), QueueError> {
+        self.commit()?;
+        self.outbox.log.flush_index(&mut self.batch);
+        self.commit().map(drop)
+    }
+
+    /// Bytes that the next commit writes, at most.
+    #[must_use]
+    pub fn staged_size(&self) -> usize {
+        self.batch.size() + self.outbox.staged_size() + self.inbox.staged_size()
+    }
+
+    /// Makes everything staged durable, in one step, and tells whom that concerns.
+    ///
+    /// # Errors
+    /// [`QueueError`]; the queue must be dropped then, and only a new open tells what is on disk.
+    pub fn commit(&mut self) -> Result<Changes, QueueError> {
+        if self.is_broken {
+            return Err(QueueError::Broken);
+        }
+        let committed = self.try_commit();
+        self.is_broken = committed.is_err();
+        committed
+    }
+
+    fn try_commit(&mut self) -> Result<Changes, QueueError> {
+        let recipients = self.outbox.stage(&*self.store, &mut self.batch)?;
+        self.inbox.stage(&mut self.batch);
+        self.peers.stage(&mut self.batch);
+        self.inbox.bodies.sweep(&mut self.batch, SWEEP_SIZE_MAX);
+        if !self.batch.is_empty() {
+            self.store.commit(std::mem::take(&mut self.batch))?;
+        }
+        self.outbox.on_committed();
+        self.inbox.on_committed();
+        self.woken.drain(..).for_each(|log| self.dispatch.wake(log));
+        let mut changes = std::mem::take(&mut self.changes);
+        let life = Life { epoch: self.outbox.log.epoch(), length: self.outbox.log.length() };
+        for recipient in recipients {
+            let Recipient::Peer(id) = recipient else { continue };
+            changes.grown.extend(self.peers.known(&id).map(|id| (id, life)));
+        }
+        Ok(changes)
+    }
+
+    /// Whether a commit is worth its while although nothing is staged: chunks of bodies that are of
+    /// no use are still to be removed.
+    #[must_use]
+    pub fn has_leftovers(&self) -> bool {
+        self.inbox.bodies.has_useless()
+    }
+
+    /// The place in keys of one life of an author's log.
+    fn log_key(&self, id: &Id, epoch: Epoch) -> Option<LogKey> {
+        let author = self.peers.find(id)?.number;
+        Some(LogKey { author, epoch })
+    }
+}
+
+/// The epoch of this node's log; on a new store it is chosen, durably.
+fn open_epoch(store: &dyn Store, now: UnixMs) -> Result<Epoch, QueueError> {
+    let key = layout::meta("epoch");
+    if let Some(row) = store.get(&key)? {
+        let epoch = row.first_chunk().filter(|_| row.len() == 8);
+        let epoch = epoch.ok_or(QueueError::Damaged("an epoch of 8 bytes"))?;
+        return Ok(Epoch(u64::from_be_bytes(*epoch)));
+    }
+    let epoch = Epoch((now.0 / 1_000).max(1));
+    let mut batch = Batch::new();
+    batch.put(key, epoch.0.to_be_bytes().to_vec());
+    store.commit(batch)?;
+    Ok(epoch)
+}

@@ -1,0 +1,84 @@
+//! A mark on a stretch of seqs: which of them change their set, and what that frees.
+
+use std::ops::Range;
+
+use super::bitmaps::Chunk;
+use super::sets::{Kind, Mark, unread};
+use crate::types::Ranges;
+
+/// What a mark changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Moved {
+    /// Seqs that were unread.
+    pub(super) from_unread: Ranges,
+    /// Those among them whose body is missing.
+    pub(super) missing: Ranges,
+    /// Those among them whose long body is held.
+    pub(super) held: Ranges,
+    /// Seqs that were archived.
+    pub(super) from_archived: Ranges,
+    /// Seqs whose held long body is of no use any more.
+    pub(super) freed: Ranges,
+}
+
+impl Moved {
+    /// Whether no seq changed its set.
+    pub(super) fn is_empty(&self) -> bool {
+        self.from_unread.is_empty() && self.from_archived.is_empty()
+    }
+}
+
+/// Marks the seqs of `piece`, which lies in `chunk`.
+pub(super) fn mark(chunk: &mut Chunk<6>, piece: &Range<u64>, to: Mark, moved: &mut Moved) {
+    let (usable_to, missing_to) = match to {
+        Mark::Unread => return,
+        Mark::Archived => (Some(Kind::Archived), None),
+        Mark::Cleared => (Some(Kind::Cleared), Some(Kind::Gone)),
+        Mark::Rejected => (Some(Kind::Rejected), Some(Kind::Rejected)),
+        Mark::Gone => (None, Some(Kind::Gone)),
+    };
+    let missing = all(chunk, Kind::Missing, piece);
+    let held = all(chunk, Kind::Held, piece);
+    let mut ended = Ranges::new();
+    if let Some(kind) = usable_to {
+        let usable = unread(chunk, piece).difference(&missing);
+        insert(chunk, kind, &usable);
+        moved.held.union(&held.intersection(&usable));
+        moved.from_unread.union(&usable);
+        ended = usable;
+    }
+    if let Some(kind) = missing_to {
+        remove(chunk, Kind::Missing, &missing);
+        insert(chunk, kind, &missing);
+        moved.from_unread.union(&missing);
+        moved.missing.union(&missing);
+    }
+    if to == Mark::Cleared {
+        let archived = all(chunk, Kind::Archived, piece);
+        remove(chunk, Kind::Archived, &archived);
+        insert(chunk, Kind::Cleared, &archived);
+        ended.union(&archived);
+        moved.from_archived.union(&archived);
+    }
+    if to != Mark::Archived {
+        let freed = held.intersection(&ended);
+        remove(chunk, Kind::Held, &freed);
+        moved.freed.union(&freed);
+    }
+}
+
+fn all(chunk: &Chunk<6>, kind: Kind, piece: &Range<u64>) -> Ranges {
+    chunk.runs(kind.index(), piece).collect()
+}
+
+fn insert(chunk: &mut Chunk<6>, kind: Kind, seqs: &Ranges) {
+    for run in seqs.iter() {
+        chunk.insert(kind.index(), &run);
+    }
+}
+
+fn remove(chunk: &mut Chunk<6>, kind: Kind, seqs: &Ranges) {
+    for run in seqs.iter() {
+        chunk.remove(kind.index(), &run);
+    }
+}

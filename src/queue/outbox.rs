@@ -1,0 +1,218 @@
+//! What this node writes to others: drafts that wait for the next commit, its log, and what
+//! recipients have acknowledged.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use bytes::Bytes;
+use peermq_storage::{Batch, KEY_SIZE_MAX, Store};
+
+use super::deliveries::Delivery;
+use super::error::QueueError;
+use crate::crypto::Salt;
+use crate::limits::HEADER_SIZE_MAX;
+use crate::log::{
+    self, Content, Decoded, Draft, DraftBody, Header, IdempotencyHash, Log, OwnEntry, layout,
+};
+use crate::sync::body::BodyCheck;
+use crate::types::{Epoch, Id, Recipient, Seq};
+
+/// This node's log and all that is known of its recipients.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    pub(super) log: Log,
+    drafts: Vec<Draft>,
+    /// Where the drafts will stand.
+    places: Vec<Seq>,
+    /// The next seqs of the drafts' recipients.
+    next: BTreeMap<Recipient, u64>,
+    /// The drafts with an idempotency key.
+    keyed: BTreeMap<(Recipient, IdempotencyHash), Seq>,
+    drafts_size: usize,
+    deliveries: BTreeMap<u32, Delivery>,
+    /// Recipients whose delivery the batch in the making changes.
+    touched: Vec<u32>,
+}
+
+/// Where a message stands, once it is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    /// Which life of this node's log.
+    pub epoch: Epoch,
+    /// Its place among the messages to its recipient.
+    pub seq: Seq,
+    /// Whether it was sent before, with the same idempotency key.
+    pub is_repeat: bool,
+}
+
+impl Outbox {
+    /// Takes the log up where the store has it.
+    pub(super) fn open(store: &dyn Store, me: Id, epoch: Epoch) -> Result<Self, QueueError> {
+        Ok(Self {
+            log: Log::open(store, me, epoch)?,
+            drafts: Vec::new(),
+            places: Vec::new(),
+            next: BTreeMap::new(),
+            keyed: BTreeMap::new(),
+            drafts_size: 0,
+            deliveries: BTreeMap::new(),
+            touched: Vec::new(),
+        })
+    }
+
+    /// Gives a draft its place; it is appended with the next commit.
+    pub(super) fn send(
+        &mut self,
+        store: &dyn Store,
+        batch: &mut Batch,
+        draft: Draft,
+    ) -> Result<Sent, QueueError> {
+        draft.check()?;
+        let (epoch, recipient) = (self.log.epoch(), draft.recipient);
+        if let Some(seq) = self.sent_before(store, &draft)? {
+            drop_body(batch, &draft);
+            return Ok(Sent { epoch, seq, is_repeat: true });
+        }
+        let next = match self.next.get(&recipient) {
+            Some(next) => *next,
+            None => self.log.next_seq(store, &recipient)?.0,
+        };
+        self.next.insert(recipient, next + 1);
+        let seq = Seq(next);
+        if let Some(hash) = draft.idempotency {
+            self.keyed.insert((recipient, hash), seq);
+        }
+        self.drafts_size += DRAFT_SIZE_MAX + inline_len(&draft);
+        self.drafts.push(draft);
+        self.places.push(seq);
+        Ok(Sent { epoch, seq, is_repeat: false })
+    }
+
+    /// Bytes that the changes take up in a batch, at most.
+    pub(super) fn staged_size(&self) -> usize {
+        let touched = self.touched.iter().filter_map(|peer| self.deliveries.get(peer));
+        self.drafts_size + touched.map(Delivery::staged_size).sum::<usize>()
+    }
+
+    /// Puts what has changed into the batch. Returns the recipients of the drafts.
+    ///
+    /// # Panics
+    /// When the log gives a draft another place than it was promised.
+    pub(super) fn stage(
+        &mut self,
+        store: &dyn Store,
+        batch: &mut Batch,
+    ) -> Result<Vec<Recipient>, QueueError> {
+        for peer in &self.touched {
+            if let Some(delivery) = self.deliveries.get_mut(peer) {
+                delivery.stage(batch);
+            }
+        }
+        if self.drafts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let appended = self.log.append(store, &self.drafts, batch)?;
+        let promised = appended.iter().map(|place| place.seq).eq(self.places.iter().copied());
+        assert!(promised, "the log numbers drafts as they were numbered when they came");
+        Ok(self.next.keys().copied().collect())
+    }
+
+    /// The batch is durable.
+    pub(super) fn on_committed(&mut self) {
+        self.drafts.clear();
+        self.places.clear();
+        self.next.clear();
+        self.keyed.clear();
+        self.drafts_size = 0;
+        self.touched.clear();
+    }
+
+    /// What is known of a recipient, read from the store unless it is at hand.
+    pub(super) fn delivery(
+        &mut self,
+        store: &dyn Store,
+        id: &Id,
+        peer: u32,
+    ) -> Result<(&mut Delivery, &mut Log), QueueError> {
+        use std::collections::btree_map::Entry;
+        let delivery = match self.deliveries.entry(peer) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                entry.insert(Delivery::open(store, id, peer, self.log.epoch())?)
+            }
+        };
+        Ok((delivery, &mut self.log))
+    }
+
+    /// Notes that the batch in the making changes a delivery.
+    pub(super) fn touch(&mut self, peer: u32) {
+        if !self.touched.contains(&peer) {
+            self.touched.push(peer);
+        }
+    }
+
+    /// Sealed chunks of an entry to a recipient, as far as they are held without a gap.
+    pub(super) fn body_chunks(
+        &mut self,
+        store: &dyn Store,
+        recipient: &Recipient,
+        seq: Seq,
+        numbers: Range<u32>,
+    ) -> Result<Vec<Bytes>, QueueError> {
+        let mut chunks = Vec::new();
+        let Some(salt) = self.long_body(store, recipient, seq)? else { return Ok(chunks) };
+        for number in numbers {
+            let Some(chunk) = log::staged_chunk(store, &salt, number)? else { break };
+            chunks.push(chunk);
+        }
+        Ok(chunks)
+    }
+
+    /// The salt of an entry whose body is in chunks.
+    fn long_body(
+        &mut self,
+        store: &dyn Store,
+        recipient: &Recipient,
+        seq: Seq,
+    ) -> Result<Option<Salt>, QueueError> {
+        let seqs = seq.0..seq.0.saturating_add(1);
+        let found = self.log.entries(store, recipient, seqs)?.pop();
+        let Some(OwnEntry { content: Content::Long { header, .. }, .. }) = found else {
+            return Ok(None);
+        };
+        Ok(match Header::decode(&header) {
+            Ok(Decoded::Header(header)) => Some(header.salt),
+            _ => None,
+        })
+    }
+
+    /// Where the first send with a draft's idempotency key stands.
+    fn sent_before(&mut self, store: &dyn Store, draft: &Draft) -> Result<Option<Seq>, QueueError> {
+        let Some(hash) = draft.idempotency else { return Ok(None) };
+        if let Some(seq) = self.keyed.get(&(draft.recipient, hash)) {
+            return Ok(Some(*seq));
+        }
+        let first = self.log.idempotent(store, &draft.recipient, hash, draft.time)?;
+        Ok(first.map(|place| place.seq))
+    }
+}
+
+/// Removes the staged chunks of a draft that repeats another.
+fn drop_body(batch: &mut Batch, draft: &Draft) {
+    let DraftBody::Staged { body_len } = draft.body else { return };
+    for number in 0..BodyCheck::chunk_count(body_len) {
+        batch.remove(layout::own_chunk(&draft.salt, number));
+    }
+    batch.remove(layout::staging(&draft.salt));
+}
+
+fn inline_len(draft: &Draft) -> usize {
+    match &draft.body {
+        DraftBody::Inline(body) => body.len(),
+        DraftBody::Staged { .. } => 0,
+    }
+}
+
+/// Bytes that a draft takes in the batch beside its inline body: header, rows of its block, tree
+/// nodes, and a block's key and head when it is the only one there.
+const DRAFT_SIZE_MAX: usize = HEADER_SIZE_MAX + 256 + KEY_SIZE_MAX;

@@ -1,0 +1,186 @@
+//! A received block: entries of one stored group, under one key.
+//!
+//! Columns of fixed width, numbers big-endian, so that an entry is cut out of the stored bytes
+//! without reading the rest:
+//!
+//! | size | field |
+//! |---|---|
+//! | 1 | version: 1 |
+//! | 2 | entries n: 1 to 256; the key names the seq of the last |
+//! | 8 | index of the first entry in its author's log |
+//! | 8 | bytes of headers and bodies in all blocks of this log before this one |
+//! | 8 n | entries: kind 1, header length 1, body length 2, index less that of the first 4 |
+//! | | headers |
+//! | | bodies |
+//!
+//! Kinds: 0 inline; 1 its body is not in the block; 2 gone, its leaf hash in place of the header.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::error::QueueError;
+use crate::crypto::hash::Hash;
+use crate::limits::{BLOCK_ENTRY_COUNT_MAX, INLINE_BODY_SIZE_MAX};
+use crate::types::{Index, Seq};
+
+/// Entries as stored: a view of the stored bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ReceivedBlock {
+    first: u64,
+    end: u64,
+    headers_at: usize,
+    bodies_at: usize,
+    bytes: Bytes,
+}
+
+/// One entry of a received block, as slices of the block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StoredEntry {
+    pub(super) seq: Seq,
+    pub(super) index: Index,
+    pub(super) content: StoredContent,
+}
+
+/// What a received block holds of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum StoredContent {
+    /// The header, and the sealed body when it is inline.
+    Entry { header: Bytes, body: Option<Bytes> },
+    /// The leaf hash.
+    Gone { leaf: Hash },
+}
+
+/// An entry's row.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    kind: u8,
+    header_len: usize,
+    body_len: usize,
+    index_offset: u64,
+}
+
+impl ReceivedBlock {
+    /// Takes a block as it was stored under `last`, the seq of its last entry. Every length and
+    /// offset is checked.
+    pub(super) fn parse(last: Seq, bytes: Bytes) -> Result<Self, QueueError> {
+        Self::checked(last, bytes).ok_or(QueueError::Damaged("a block of received entries"))
+    }
+
+    fn checked(last: Seq, bytes: Bytes) -> Option<Self> {
+        let [version, n0, n1, ..] = *bytes.first_chunk::<HEAD_SIZE>()?;
+        let count = u16::from_be_bytes([n0, n1]);
+        let counted = (1..=BLOCK_ENTRY_COUNT_MAX).contains(&count.into());
+        let end = last.0.checked_add(1)?;
+        let first = end.checked_sub(count.into())?;
+        let headers_at = HEAD_SIZE + usize::from(count) * ROW_SIZE;
+        if version != BLOCK_VERSION || !counted || bytes.len() < headers_at {
+            return None;
+        }
+        let mut block = Self { first, end, headers_at, bodies_at: headers_at, bytes };
+        let (mut header_size, mut total) = (0, 0);
+        for row in block.raw_rows() {
+            let row = Row::read(row)?;
+            block.first_index().0.checked_add(row.index_offset)?;
+            header_size += row.header_len;
+            total += row.size();
+        }
+        block.bodies_at += header_size;
+        block.size_before().checked_add(u64::try_from(total).ok()?)?;
+        (headers_at + total == block.bytes.len()).then_some(block)
+    }
+
+    /// The seqs of its entries.
+    pub(super) const fn seqs(&self) -> Range<u64> {
+        self.first..self.end
+    }
+
+    /// Bytes of headers and bodies in all blocks before it.
+    pub(super) fn size_before(&self) -> u64 {
+        self.number_at(SIZE_BEFORE_AT)
+    }
+
+    /// Bytes of each entry's header and inline body, in order.
+    pub(super) fn sizes(&self) -> impl Iterator<Item = usize> + '_ {
+        self.rows().map(|row| row.size())
+    }
+
+    /// The entries from `seq` on, in order.
+    pub(super) fn entries_from(&self, seq: Seq) -> impl Iterator<Item = StoredEntry> + '_ {
+        let (mut header_at, mut body_at) = (self.headers_at, self.bodies_at);
+        let entries = self.rows().zip(self.first..).map(move |(row, place)| {
+            let at = (header_at, body_at);
+            header_at += row.header_len;
+            body_at += row.body_len;
+            (row, place, at)
+        });
+        let skipped = entries.skip_while(move |(_, place, _)| *place < seq.0);
+        skipped.map(|(row, place, at)| self.entry(row, Seq(place), at))
+    }
+
+    fn entry(&self, row: Row, seq: Seq, (header_at, body_at): (usize, usize)) -> StoredEntry {
+        let header = self.bytes.slice(header_at..header_at + row.header_len);
+        let content = match row.kind {
+            KIND_GONE => {
+                let leaf = header.first_chunk().expect("parse saw that a leaf hash has 32 bytes");
+                StoredContent::Gone { leaf: Hash(*leaf) }
+            }
+            kind => {
+                let body = || self.bytes.slice(body_at..body_at + row.body_len);
+                StoredContent::Entry { header, body: (kind == KIND_INLINE).then(body) }
+            }
+        };
+        let index = Index(self.first_index().0 + row.index_offset);
+        StoredEntry { seq, index, content }
+    }
+
+    fn first_index(&self) -> Index {
+        Index(self.number_at(FIRST_INDEX_AT))
+    }
+
+    fn number_at(&self, at: usize) -> u64 {
+        let number = self.bytes.get(at..).and_then(<[u8]>::first_chunk);
+        u64::from_be_bytes(*number.expect("parse saw the whole head"))
+    }
+
+    fn rows(&self) -> impl Iterator<Item = Row> + '_ {
+        self.raw_rows().iter().map(|row| Row::read(row).expect("parse read the same row"))
+    }
+
+    fn raw_rows(&self) -> &[[u8; ROW_SIZE]] {
+        self.bytes.get(HEAD_SIZE..self.headers_at).unwrap_or_default().as_chunks().0
+    }
+}
+
+impl Row {
+    /// `None` when no entry can have such a row.
+    fn read([kind, header_len, b0, b1, index_offset @ ..]: &[u8; ROW_SIZE]) -> Option<Self> {
+        let row = Self {
+            kind: *kind,
+            header_len: usize::from(*header_len),
+            body_len: usize::from(u16::from_be_bytes([*b0, *b1])),
+            index_offset: u32::from_be_bytes(*index_offset).into(),
+        };
+        let sound = match row.kind {
+            KIND_INLINE => row.body_len <= INLINE_BODY_SIZE_MAX,
+            KIND_APART => row.body_len == 0,
+            KIND_GONE => row.header_len == LEAF_SIZE && row.body_len == 0,
+            _ => false,
+        };
+        sound.then_some(row)
+    }
+
+    const fn size(&self) -> usize {
+        self.header_len + self.body_len
+    }
+}
+
+pub(super) const BLOCK_VERSION: u8 = 1;
+pub(super) const KIND_INLINE: u8 = 0;
+pub(super) const KIND_APART: u8 = 1;
+pub(super) const KIND_GONE: u8 = 2;
+pub(super) const HEAD_SIZE: usize = SIZE_BEFORE_AT + 8;
+pub(super) const ROW_SIZE: usize = 8;
+const FIRST_INDEX_AT: usize = 3;
+const SIZE_BEFORE_AT: usize = FIRST_INDEX_AT + 8;
+const LEAF_SIZE: usize = 32;
