@@ -225,6 +225,8 @@ pub const RENDEZVOUS_AGE_DAYS_MAX: u32 = 2;
 pub const MDNS_ADDRESS_COUNT_MAX: usize = 64;
 /// Milliseconds for which a goodbye on the local network holds up the end of a node.
 pub const MDNS_GOODBYE_MS_MAX: u64 = 250;
+/// Milliseconds between two looks at the routes, while a peer is searched for.
+pub const NETWORK_CHECK_MS: u64 = 5_000;
 /// Milliseconds between two looks at the calendar: a machine may sleep, or its clock be set.
 pub const DAY_CHECK_MS: u64 = 60_000;
 

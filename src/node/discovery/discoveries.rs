@@ -1,4 +1,4 @@
-//! All ways at once, from one midnight to the next.
+//! All ways at once, also past midnight and on another network.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -8,11 +8,12 @@ use futures::stream::{self, StreamExt};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
+use super::surroundings::Surroundings;
 use super::{Addresses, Announcement, Discovery};
 use crate::node::clock::{Clock, UtcDay};
 use crate::types::Id;
 
-/// All ways to find peers and to be found, used at once. They follow the calendar.
+/// All ways to find peers and to be found, used at once.
 #[derive(Debug, Clone)]
 pub struct Discoveries {
     ways: Arc<[Arc<dyn Discovery>]>,
@@ -44,21 +45,22 @@ impl Discoveries {
         Announcement::new(move || drop((task, announced)))
     }
 
-    /// The addresses at which `id` may be, from all ways as they come up; it never ends.
+    /// The addresses at which `id` may be, from all ways as they come up; it never ends. With a new
+    /// day, or on another network, it searches anew, and what it found before comes again.
     #[must_use]
     pub fn find(&self, id: Id) -> Addresses {
-        let days = stream::unfold((self.clock, None), |(clock, day)| async move {
-            let day = match day {
-                None => clock.today(),
-                Some(day) => clock.day_after(day).await,
+        let changes = stream::unfold((self.clock, None), |(clock, last)| async move {
+            let now = match last {
+                None => Surroundings::now(&clock),
+                Some(last) => Surroundings::changed(last, &clock).await,
             };
-            Some((day, (clock, Some(day))))
+            Some((now.day, (clock, Some(now))))
         });
         let ways = Arc::clone(&self.ways);
-        let mut days = Box::pin(days);
+        let mut changes = Box::pin(changes);
         let mut found = stream::SelectAll::<Addresses>::new();
         stream::poll_fn(move |context| {
-            while let Poll::Ready(Some(day)) = days.poll_next_unpin(context) {
+            while let Poll::Ready(Some(day)) = changes.poll_next_unpin(context) {
                 found = ways.iter().map(|way| way.find(&id, day)).collect();
             }
             match found.poll_next_unpin(context) {

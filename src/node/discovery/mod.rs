@@ -14,6 +14,7 @@ mod error;
 #[cfg(feature = "mdns")]
 mod mdns;
 mod rendezvous;
+mod surroundings;
 
 use std::fmt;
 use std::net::SocketAddr;
