@@ -81,7 +81,7 @@ impl Drop for Guarded {
         let engine = self.engine.take();
         let closed = contained(|| drop(engine)).is_ok();
         let writer = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if closed && writer.state == State::Written {
+        if closed && writer.state != State::Poisoned {
             // The mark that is not set makes the next open say `Recovered`, which is true as well.
             let _ = writer.directory.end();
         }
@@ -154,4 +154,75 @@ fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("its engine gave up").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::{Kind, MemoryStore};
+
+    /// An engine whose next commit ends as told.
+    #[derive(Debug)]
+    struct Failing(fn() -> Result<(), StoreError>);
+
+    impl Store for Failing {
+        fn get(&self, _: &[u8]) -> Result<Option<Bytes>, StoreError> {
+            panic!("a page of no kind")
+        }
+
+        fn scan(&self, _: Range<&[u8]>) -> Scan<'_> {
+            Box::new(std::iter::once_with(|| panic!("a page of no kind")))
+        }
+
+        fn commit(&self, _: Batch) -> Result<(), StoreError> {
+            (self.0)()
+        }
+    }
+
+    fn poisons(end: fn() -> Result<(), StoreError>) -> bool {
+        let dir = tempfile::tempdir().unwrap();
+        let poison = dir.path().join("poison");
+        let directory = Directory::hold(Kind::Sled, &dir.path().join("store")).unwrap();
+        let engine = Box::new(Failing(end));
+        let store = Guarded::new(engine, directory, Poison::open(&poison).unwrap());
+        assert!(store.commit(Batch::new()).is_err());
+        assert!(matches!(store.commit(Batch::new()), Err(StoreError::Poisoned)));
+        drop(store);
+        Poison::open(&poison).unwrap().is_fresh()
+    }
+
+    #[test]
+    fn a_failed_commit_ends_all_writing_and_is_remembered_unless_the_disk_was_full() {
+        assert!(poisons(|| Err(StoreError::Sync(io::ErrorKind::Other.into()))));
+        assert!(poisons(|| Err(StoreError::Write(io::ErrorKind::Other.into()))));
+        assert!(poisons(|| panic!("a page of no kind")));
+        assert!(!poisons(|| Err(StoreError::Full(io::ErrorKind::StorageFull.into()))));
+    }
+
+    #[test]
+    fn a_panic_of_the_engine_comes_back_as_corrupt_and_ends_the_scan() {
+        let dir = tempfile::tempdir().unwrap();
+        let directory = Directory::hold(Kind::Sled, &dir.path().join("store")).unwrap();
+        let poison = Poison::open(&dir.path().join("poison")).unwrap();
+        let store = Guarded::new(Box::new(Failing(|| Ok(()))), directory, poison);
+        let error = store.get(b"key").unwrap_err().to_string();
+        assert_eq!(error, "the store is damaged: a page of no kind");
+        let found: Vec<_> = store.scan(b"a"..b"b").collect();
+        assert!(matches!(&found[..], [Err(StoreError::Corrupt(_))]));
+        assert_eq!(store.scan(b"b"..b"a").count(), 0);
+    }
+
+    #[test]
+    fn the_bounds_hold_before_the_engine_sees_a_batch() {
+        let dir = tempfile::tempdir().unwrap();
+        let directory = Directory::hold(Kind::Sled, &dir.path().join("store")).unwrap();
+        let poison = Poison::open(&dir.path().join("poison")).unwrap();
+        let store = Guarded::new(Box::new(MemoryStore::new()), directory, poison);
+        let mut batch = Batch::new();
+        batch.put("", "");
+        assert!(matches!(store.commit(batch), Err(StoreError::Batch(_))));
+        store.commit(Batch::new()).unwrap();
+    }
 }

@@ -11,6 +11,8 @@
 mod batch;
 mod directory;
 mod error;
+#[cfg(feature = "faulty")]
+mod faulty;
 #[cfg(feature = "fjall")]
 mod fjall;
 mod guard;
@@ -30,6 +32,8 @@ use std::ops::Range;
 pub use batch::{BATCH_SIZE_MAX, Batch, BatchError, KEY_SIZE_MAX, VALUE_SIZE_MAX};
 pub use bytes::Bytes;
 pub use error::StoreError;
+#[cfg(feature = "faulty")]
+pub use faulty::{Cause, Effect, Failure, FaultyDisk};
 pub use kind::{Kind, KindError};
 pub use memory::MemoryStore;
 pub use open::{Health, OpenError, Opened, open};

@@ -22,6 +22,17 @@ impl MemoryStore {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// Takes a batch of any size.
+    pub(crate) fn apply(&self, batch: Batch) {
+        let mut tree = self.tree.write().unwrap_or_else(PoisonError::into_inner);
+        for (key, value) in batch.into_steps() {
+            match value {
+                Some(value) => tree.insert(key, value),
+                None => tree.remove(&key),
+            };
+        }
+    }
 }
 
 impl Store for MemoryStore {
@@ -38,13 +49,7 @@ impl Store for MemoryStore {
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         batch.check()?;
-        let mut tree = self.tree.write().unwrap_or_else(PoisonError::into_inner);
-        for (key, value) in batch.into_steps() {
-            match value {
-                Some(value) => tree.insert(key, value),
-                None => tree.remove(&key),
-            };
-        }
+        self.apply(batch);
         Ok(())
     }
 }
@@ -120,3 +125,49 @@ fn owned((key, value): (&Bytes, &Bytes)) -> Pair {
 
 /// Pairs that a scan fetches at once from either end.
 const PAGE_PAIR_COUNT: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store_of(count: u32) -> MemoryStore {
+        let store = MemoryStore::new();
+        let mut batch = Batch::new();
+        for number in 0..count {
+            batch.put(number.to_be_bytes().to_vec(), "");
+        }
+        store.apply(batch);
+        store
+    }
+
+    fn number(pair: Result<Pair, StoreError>) -> u32 {
+        u32::from_be_bytes(pair.unwrap().0[..].try_into().unwrap())
+    }
+
+    #[test]
+    fn a_scan_from_both_ends_yields_each_pair_once() {
+        let store = store_of(1000);
+        for stride in 1..7 {
+            let (mut front, mut back) = (Vec::new(), Vec::new());
+            let mut scan = store.scan(&10_u32.to_be_bytes()..&990_u32.to_be_bytes());
+            for turn in 0.. {
+                let pair = if turn % stride == 0 { scan.next_back() } else { scan.next() };
+                let Some(pair) = pair else { break };
+                if turn % stride == 0 { back.push(number(pair)) } else { front.push(number(pair)) }
+            }
+            front.extend(back.into_iter().rev());
+            assert!(front.into_iter().eq(10..990), "stride {stride}");
+        }
+    }
+
+    #[test]
+    fn a_scan_does_not_hold_up_a_commit() {
+        let store = store_of(200);
+        let mut scan = store.scan(&[]..&[0xff]);
+        assert_eq!(scan.next().map(number), Some(0));
+        let mut batch = Batch::new();
+        batch.remove(150_u32.to_be_bytes().to_vec());
+        store.commit(batch).unwrap();
+        assert_eq!(scan.count(), 198);
+    }
+}

@@ -1,12 +1,21 @@
-//! What every adapter that keeps its pairs on disk must do, said once for all of them.
+//! What every adapter must do, said once for all of them.
 
 use std::path::{Path, PathBuf};
 
 use peermq_storage::{
-    Batch, Bytes, Health, KEY_SIZE_MAX, Kind, OpenError, Opened, Store, StoreError, VALUE_SIZE_MAX,
-    open,
+    Batch, Bytes, Health, KEY_SIZE_MAX, Kind, MemoryStore, OpenError, Opened, Store, StoreError,
+    VALUE_SIZE_MAX, open,
 };
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use tempfile::TempDir;
+
+/// Where a store lies that outlives its handles.
+trait Place {
+    fn name(&self) -> &'static str;
+    fn open(&self) -> Result<Opened, OpenError>;
+}
 
 /// A data directory with room for one store.
 struct Home {
@@ -16,7 +25,7 @@ struct Home {
 
 impl Home {
     fn new(kind: Kind) -> Self {
-        Self { kind, dir: tempfile::tempdir().unwrap() }
+        Self { kind, dir: tempfile::tempdir().expect("a temporary directory") }
     }
 
     fn store_dir(&self) -> PathBuf {
@@ -27,19 +36,52 @@ impl Home {
         self.dir.path().join("poison")
     }
 
-    fn try_open(&self) -> Result<Opened, OpenError> {
-        open(self.kind, &self.store_dir(), &self.poison())
-    }
-
-    fn open(&self) -> Opened {
-        self.try_open().unwrap_or_else(|error| panic!("{}: {error}", self.kind))
+    /// The one directory of its engine.
+    fn engine_dir(&self) -> PathBuf {
+        let entries = std::fs::read_dir(self.store_dir()).expect("the store's directory");
+        let mut dirs =
+            entries.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_dir());
+        let dir = dirs.next().expect("an engine's directory");
+        assert_eq!(dirs.next(), None);
+        dir
     }
 }
 
-fn each_kind(test: impl Fn(Home)) {
-    for kind in Kind::available() {
-        test(Home::new(*kind));
+impl Place for Home {
+    fn name(&self) -> &'static str {
+        self.kind.name()
     }
+
+    fn open(&self) -> Result<Opened, OpenError> {
+        open(self.kind, &self.store_dir(), &self.poison())
+    }
+}
+
+#[cfg(feature = "faulty")]
+impl Place for peermq_storage::FaultyDisk {
+    fn name(&self) -> &'static str {
+        "faulty"
+    }
+
+    fn open(&self) -> Result<Opened, OpenError> {
+        Self::open(self)
+    }
+}
+
+fn homes() -> impl Iterator<Item = Home> {
+    Kind::available().iter().map(|kind| Home::new(*kind))
+}
+
+fn places() -> Vec<Box<dyn Place>> {
+    let mut places: Vec<Box<dyn Place>> = Vec::new();
+    places.extend(homes().map(|home| -> Box<dyn Place> { Box::new(home) }));
+    #[cfg(feature = "faulty")]
+    places.push(Box::new(peermq_storage::FaultyDisk::new()));
+    places
+}
+
+fn opened(place: &dyn Place) -> Opened {
+    place.open().unwrap_or_else(|error| panic!("{}: {error}", place.name()))
 }
 
 fn batch(steps: &[(&'static str, Option<&'static str>)]) -> Batch {
@@ -54,63 +96,59 @@ fn batch(steps: &[(&'static str, Option<&'static str>)]) -> Batch {
 }
 
 fn all(store: &dyn Store) -> Vec<(Bytes, Bytes)> {
-    store.scan(&[]..&[0xff; KEY_SIZE_MAX + 1]).collect::<Result<_, _>>().unwrap()
+    let scan = store.scan(&[]..&[0xff; KEY_SIZE_MAX + 1]);
+    scan.collect::<Result<_, _>>().expect("a scan of a good store")
 }
 
-fn pairs(store: &dyn Store) -> Vec<(String, String)> {
-    let text = |bytes: &Bytes| String::from_utf8(bytes.to_vec()).unwrap();
-    all(store).iter().map(|(key, value)| (text(key), text(value))).collect()
-}
-
-fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+fn pairs(pairs: &[(&'static str, &'static str)]) -> Vec<(Bytes, Bytes)> {
+    pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect()
 }
 
 #[test]
 fn what_was_committed_is_there_after_a_reopen() {
-    each_kind(|home| {
-        let Opened { store, health } = home.open();
+    for place in places() {
+        let Opened { store, health } = opened(&*place);
         assert_eq!(health, Health::Clean);
         store.commit(batch(&[("a", Some("1")), ("b", Some("2")), ("c", Some("3"))])).unwrap();
         store.commit(batch(&[("b", None), ("c", Some("4")), ("absent", None)])).unwrap();
-        assert_eq!(pairs(&*store), owned(&[("a", "1"), ("c", "4")]));
+        assert_eq!(all(&*store), pairs(&[("a", "1"), ("c", "4")]));
         drop(store);
-        let Opened { store, health } = home.open();
+        let Opened { store, health } = opened(&*place);
         assert_eq!(health, Health::Clean);
-        assert_eq!(pairs(&*store), owned(&[("a", "1"), ("c", "4")]));
+        assert_eq!(all(&*store), pairs(&[("a", "1"), ("c", "4")]));
         assert_eq!(store.get(b"a").unwrap().unwrap(), "1");
         assert_eq!(store.get(b"b").unwrap(), None);
-    });
+    }
 }
 
 #[test]
 fn the_last_word_on_a_key_counts() {
-    each_kind(|home| {
-        let store = home.open().store;
+    for place in places() {
+        let store = opened(&*place).store;
         let steps =
             [("k", Some("1")), ("k", None), ("k", Some("2")), ("gone", Some("x")), ("gone", None)];
         store.commit(batch(&steps)).unwrap();
-        assert_eq!(pairs(&*store), owned(&[("k", "2")]));
+        assert_eq!(all(&*store), pairs(&[("k", "2")]));
         store.commit(Batch::new()).unwrap();
-        assert_eq!(pairs(&*store), owned(&[("k", "2")]));
-    });
+        assert_eq!(all(&*store), pairs(&[("k", "2")]));
+    }
 }
 
 #[test]
 fn a_second_opener_is_refused_and_the_first_goes_on() {
-    each_kind(|home| {
-        let store = home.open().store;
-        assert!(matches!(home.try_open(), Err(OpenError::Held)));
+    for place in places() {
+        let store = opened(&*place).store;
+        assert!(matches!(place.open(), Err(OpenError::Held)));
         store.commit(batch(&[("a", Some("1"))])).unwrap();
         drop(store);
-        assert_eq!(pairs(&*home.open().store), owned(&[("a", "1")]));
-    });
+        assert_eq!(all(&*opened(&*place).store), pairs(&[("a", "1")]));
+    }
 }
 
 #[test]
 fn a_batch_beyond_the_bounds_is_refused_and_spoils_nothing() {
-    each_kind(|home| {
-        let store = home.open().store;
+    for place in places() {
+        let store = opened(&*place).store;
         let refuse = |key: Vec<u8>, value: Vec<u8>| {
             let mut batch = Batch::new();
             batch.put("kept", "no");
@@ -126,10 +164,29 @@ fn a_batch_beyond_the_bounds_is_refused_and_spoils_nothing() {
         batch.put("empty", "");
         store.commit(batch).unwrap();
         drop(store);
-        let store = home.open().store;
+        let store = opened(&*place).store;
         assert_eq!(store.get(&[b'k'; KEY_SIZE_MAX]).unwrap().unwrap(), vec![7; VALUE_SIZE_MAX]);
         assert_eq!(store.get(b"empty").unwrap().unwrap(), "");
-    });
+    }
+}
+
+#[test]
+fn the_largest_batches_are_taken_and_overwritten() {
+    for place in places() {
+        let store = opened(&*place).store;
+        for round in 1..=3_u8 {
+            let mut batch = Batch::new();
+            for key in 0..127_u8 {
+                batch.put(vec![key], vec![round; VALUE_SIZE_MAX]);
+            }
+            store.commit(batch).unwrap();
+        }
+        drop(store);
+        let store = opened(&*place).store;
+        let values: Vec<_> = store.scan(&[0]..&[200]).map(|pair| pair.unwrap().1).collect();
+        assert_eq!(values.len(), 127, "{}", place.name());
+        assert!(values.iter().all(|value| *value == vec![3; VALUE_SIZE_MAX]));
+    }
 }
 
 #[test]
@@ -137,7 +194,7 @@ fn a_store_of_another_kind_is_refused_by_name() {
     let kinds = Kind::available();
     for (first, second) in kinds.iter().zip(kinds.iter().skip(1)) {
         let home = Home::new(*first);
-        drop(home.open());
+        drop(opened(&home));
         let other = open(*second, &home.store_dir(), &home.poison());
         assert!(matches!(other, Err(OpenError::Kind { expected, found })
             if expected == *second && found == *first));
@@ -146,30 +203,126 @@ fn a_store_of_another_kind_is_refused_by_name() {
 
 #[test]
 fn after_a_failed_fsync_in_this_boot_the_store_is_written_anew() {
-    each_kind(|home| {
-        let store = home.open().store;
+    for home in homes() {
+        let store = opened(&home).store;
         store.commit(batch(&[("a", Some("1")), ("b", Some("2"))])).unwrap();
         drop(store);
-        let engine = engine_dir(&home.store_dir());
+        let engine_dir = home.engine_dir();
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
         let line = format!("peermqx1{:<36}{:19}\n", boot_id.trim(), "");
         std::fs::write(home.poison(), line).unwrap();
-        let Opened { store, health } = home.open();
+        let Opened { store, health } = opened(&home);
         assert_eq!(health, Health::Recovered);
-        assert_eq!(pairs(&*store), owned(&[("a", "1"), ("b", "2")]));
-        assert_ne!(engine_dir(&home.store_dir()), engine);
-        assert!(!engine.exists());
+        assert_eq!(all(&*store), pairs(&[("a", "1"), ("b", "2")]));
+        assert_ne!(home.engine_dir(), engine_dir);
         drop(store);
-        assert_eq!(home.open().health, Health::Clean);
-    });
+        assert_eq!(opened(&home).health, Health::Clean);
+    }
 }
 
-fn engine_dir(store_dir: &Path) -> PathBuf {
-    let dirs: Vec<_> = std::fs::read_dir(store_dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_dir())
-        .collect();
-    assert_eq!(dirs.len(), 1, "{dirs:?}");
-    dirs[0].clone()
+#[test]
+fn a_store_half_made_or_half_replaced_is_passed_over() {
+    for home in homes() {
+        let store = opened(&home).store;
+        store.commit(batch(&[("a", Some("1"))])).unwrap();
+        drop(store);
+        let fresh = home.store_dir().join("fresh");
+        std::fs::create_dir(&fresh).unwrap();
+        std::fs::write(fresh.join("db"), "cut").unwrap();
+        let older = home.store_dir().join(format!("{}-0", home.kind));
+        std::fs::create_dir(&older).unwrap();
+        assert_eq!(all(&*opened(&home).store), pairs(&[("a", "1")]));
+        assert!(!fresh.exists() && !older.exists());
+    }
+}
+
+#[test]
+fn a_place_that_cannot_be_a_directory_is_an_error() {
+    for home in homes() {
+        std::fs::write(home.store_dir(), "a file").unwrap();
+        assert!(matches!(home.open(), Err(OpenError::Io(_))));
+        let nowhere = open(home.kind, Path::new("/proc/nowhere/store"), &home.poison());
+        assert!(nowhere.is_err());
+    }
+}
+
+/// One step of a random run.
+#[derive(Debug, Clone)]
+enum Step {
+    Commit(Vec<(Vec<u8>, Option<Vec<u8>>)>),
+    Reopen,
+    /// A range, and for each turn whether the pair is taken from the back.
+    Scan(Vec<u8>, Vec<u8>, Vec<bool>),
+}
+
+fn key() -> impl Strategy<Value = Vec<u8>> {
+    vec(prop_oneof![Just(0), Just(b'a'), Just(b'b'), Just(0xff)], 1..5)
+}
+
+fn value() -> impl Strategy<Value = Vec<u8>> {
+    let long = (any::<u8>(), 0..=VALUE_SIZE_MAX).prop_map(|(byte, size)| vec![byte; size]);
+    prop_oneof![8 => vec(any::<u8>(), 0..64), 1 => long]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => vec((key(), proptest::option::weighted(0.7, value())), 0..12).prop_map(Step::Commit),
+        1 => Just(Step::Reopen),
+        4 => (key(), key(), vec(any::<bool>(), 0..8))
+            .prop_map(|(low, high, turns)| Step::Scan(low, high, turns)),
+    ]
+}
+
+/// What a scan yields from the front, and from the back, when its ends are taken in `turns`.
+fn walk(store: &dyn Store, low: &[u8], high: &[u8], turns: &[bool]) -> Vec<(Bytes, Bytes)> {
+    let mut scan = store.scan(low..high);
+    let mut found = Vec::new();
+    for from_back in turns.iter().cycle().chain(&[false; 1]).take(2000) {
+        let pair = if *from_back { scan.next_back() } else { scan.next() };
+        let Some(pair) = pair else { break };
+        found.push(pair.expect("a scan of a good store"));
+    }
+    found
+}
+
+#[test]
+fn any_run_of_steps_shows_what_the_model_shows() {
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) };
+    for index in 0..places().len() {
+        let mut runner = TestRunner::new(config.clone());
+        let run = |steps: Vec<Step>| {
+            let place = places().swap_remove(index);
+            let model = MemoryStore::new();
+            let mut store = opened(&*place).store;
+            for step in steps {
+                match step {
+                    Step::Commit(steps) => {
+                        let mut batch = Batch::new();
+                        for (key, value) in steps {
+                            match value {
+                                Some(value) => batch.put(key, value),
+                                None => batch.remove(key),
+                            }
+                        }
+                        model.commit(batch.clone()).expect("the model takes it");
+                        store.commit(batch).expect("a good store takes it");
+                    }
+                    Step::Reopen => {
+                        drop(store);
+                        store = opened(&*place).store;
+                    }
+                    Step::Scan(low, high, turns) => {
+                        let seen = walk(&*store, &low, &high, &turns);
+                        prop_assert_eq!(seen, walk(&model, &low, &high, &turns));
+                        prop_assert_eq!(store.get(&low).ok(), model.get(&low).ok());
+                    }
+                }
+            }
+            prop_assert_eq!(all(&*store), all(&model));
+            Ok(())
+        };
+        runner.run(&vec(step(), 1..24), run).unwrap_or_else(|error| {
+            panic!("{}: {error}", places().swap_remove(index).name());
+        });
+    }
 }
