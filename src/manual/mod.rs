@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`hashes`] | every hash, key and signature: its context and what it covers |
 //! | [`disk`] | every key and value in a store |
+//! | [`wire`] | every byte between two nodes |
+//! | [`guarantees`] | what a node promises, and how |
 //!
 //! Numbers are big-endian and of fixed size unless said to be varints: those are postcard's, seven
 //! bits a byte, lowest first, the top bit set when more follow. Sizes are bytes. In the drawings a
@@ -12,4 +14,6 @@
 //! The files under `tests/golden/` hold an example of each structure; their lines never change.
 
 pub mod disk;
+pub mod guarantees;
 pub mod hashes;
+pub mod wire;

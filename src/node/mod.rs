@@ -1,12 +1,242 @@
-//! What runs the pure layers: files, sockets, threads and the clock.
+//! What runs the pure layers: files, sockets, threads and the clock, behind one handle.
 //!
-//! *Invariant*: one process holds a data directory at a time, and only the clock here reads the
+//! ```text
+//! Node ── storage thread (one, owns the store) ── Queue
+//!   ├─ dialling ─┐
+//!   ├─ listening ┴─ link (transport, Noise, yamux) ── session task ── sync::Session
+//!   └─ streams, acknowledgements: read the store when news wakes them
+//! ```
+//!
+//! *Invariant*: one process holds a data directory at a time, one thread writes its store, and
+//! nothing leaves before what it speaks of is durable: a send answers after its commit, a head is
+//! signed over what was read back, a receipt is read from the store. Only the clock here reads the
 //! time. Deliberately absent: any decision about a log, a proof or a set.
 
 pub mod backoff;
 pub mod clock;
 pub mod directory;
 pub mod discovery;
-mod files;
-pub mod mux;
 pub mod transport;
+
+mod acks;
+mod authorisation;
+mod body;
+mod connection;
+mod dialling;
+mod error;
+mod fetch;
+mod files;
+mod inner;
+mod known;
+mod link;
+mod listening;
+mod message;
+mod mux;
+mod news;
+mod opening;
+mod options;
+mod pairs;
+mod sealing;
+mod send;
+mod serve;
+mod session_task;
+mod sessions;
+mod signals;
+mod status;
+mod storage_thread;
+mod stream;
+mod uses;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+pub use self::acks::{Ack, AckLevel};
+pub use self::body::Body;
+pub use self::connection::Connection;
+pub use self::error::NodeError;
+use self::inner::Inner;
+pub use self::listening::Listening;
+pub use self::message::{Message, Places, Text};
+pub use self::options::Options;
+pub use self::sealing::SendOptions;
+pub use self::send::Sent;
+pub use self::status::{PeerStatus, SessionStatus, Status};
+pub use self::stream::{MessageStream, Mode, Set};
+use self::transport::Addr;
+pub use crate::queue::{Cursor, ListSet, ListState, Listed, Page, Peer, Place, Quota};
+use crate::types::{Epoch, Id, Seq};
+
+/// A running node: the only holder of its data directory. Clones are handles to the same node.
+///
+/// All methods need a tokio runtime. Ids are checked when they are made, so no method fails for an
+/// id's form.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// use peermq::node::Options;
+///
+/// let node = Options::new(directory.path()).open().await?;
+/// println!("{}", node.id());
+/// node.shutdown().await?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Node {
+    inner: Arc<Inner>,
+}
+
+impl Node {
+    /// This node's id: what others need to send to it.
+    #[must_use]
+    pub fn id(&self) -> Id {
+        self.inner.id()
+    }
+
+    /// Which life of its log this node writes.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.inner.epoch
+    }
+
+    /// Lets a peer's messages in, with the quota that it had or the default one. Takes effect on a
+    /// live session. Adding twice is Ok.
+    ///
+    /// # Errors
+    /// [`NodeError::Queue`] for this node's own id and for the negative of a known one,
+    /// [`NodeError::Storage`].
+    pub async fn add_peer(&self, peer: Id) -> Result<(), NodeError> {
+        self.add_peer_with(peer, None).await
+    }
+
+    /// Lets the messages of several peers in.
+    ///
+    /// # Errors
+    /// As [`Node::add_peer`]; the peers before the one that failed are added.
+    pub async fn add_peers(&self, peers: impl IntoIterator<Item = Id>) -> Result<(), NodeError> {
+        for peer in peers {
+            self.add_peer(peer).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets a peer's messages in, up to a quota of unread ones.
+    ///
+    /// # Errors
+    /// As [`Node::add_peer`].
+    pub async fn add_peer_with(&self, peer: Id, quota: Option<Quota>) -> Result<(), NodeError> {
+        self.inner.add_peer(peer, quota).await
+    }
+
+    /// Refuses a peer, known or not: its messages stay out, its session is cut, and not one more
+    /// byte goes to it once this has returned. What it sent before stays and is offered.
+    ///
+    /// # Errors
+    /// [`NodeError::Storage`].
+    pub async fn remove_peer(&self, peer: Id) -> Result<(), NodeError> {
+        self.inner.remove_peer(peer).await
+    }
+
+    /// Refuses several peers.
+    ///
+    /// # Errors
+    /// As [`Node::remove_peer`]; the peers before the one that failed are removed.
+    pub async fn remove_peers(&self, peers: impl IntoIterator<Item = Id>) -> Result<(), NodeError> {
+        for peer in peers {
+            self.remove_peer(peer).await?;
+        }
+        Ok(())
+    }
+
+    /// The added peers, sorted by id.
+    ///
+    /// # Errors
+    /// [`NodeError::Storage`].
+    pub async fn peers(&self) -> Result<Vec<Peer>, NodeError> {
+        self.inner.storage.read(|queue| queue.peers()).await
+    }
+
+    /// Opens a port for added peers, and announces it under this node's blinded id. Without an
+    /// address: every interface, and the port that was used the last time if it is free. A second
+    /// call shares the port of the first, whatever address it names.
+    ///
+    /// # Errors
+    /// [`NodeError::Listen`] when the address cannot be bound.
+    pub async fn listen(&self, address: Option<SocketAddr>) -> Result<Listening, NodeError> {
+        listening::listen(&self.inner, address).await
+    }
+
+    /// The address that is listened on.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        listening::address(&self.inner)
+    }
+
+    /// Stays connected to a peer, which need not be added, until the connection is closed or
+    /// dropped: it is found by its id, dialled again whenever it is lost, and gets what was and
+    /// will be sent to it. The connection streams its acknowledgements.
+    ///
+    /// # Errors
+    /// [`NodeError::Removed`], [`NodeError::Queue`] for this node's own id.
+    pub async fn connect(&self, to: Id, hint: Option<Addr>) -> Result<Connection, NodeError> {
+        Connection::open(&self.inner, to, hint).await
+    }
+
+    /// Messages to this node.
+    #[must_use]
+    pub fn stream(&self, set: Set, mode: Mode) -> MessageStream {
+        MessageStream::new(Arc::clone(&self.inner), set, mode)
+    }
+
+    /// Archives messages: Ok means that it is durable, that none of them is offered again, and that
+    /// their senders will be told. Archiving twice is Ok.
+    ///
+    /// # Errors
+    /// [`NodeError::Queue`] when a message was never received, or its long body is not here yet:
+    /// then nothing is archived.
+    pub async fn archive(&self, places: impl Into<Places>) -> Result<(), NodeError> {
+        self.inner.mark(places.into(), crate::queue::Mark::Archived).await
+    }
+
+    /// Clears messages: as [`Node::archive`], and their bodies go.
+    ///
+    /// # Errors
+    /// [`NodeError::Queue`] when a message was never received: then nothing is cleared.
+    pub async fn clear(&self, places: impl Into<Places>) -> Result<(), NodeError> {
+        self.inner.mark(places.into(), crate::queue::Mark::Cleared).await
+    }
+
+    /// One page of what is stored; `after` is where the page before ended.
+    ///
+    /// # Errors
+    /// [`NodeError::Storage`].
+    pub async fn messages(&self, set: ListSet, after: Option<Cursor>) -> Result<Page, NodeError> {
+        Ok(self.inner.storage.read(move |queue| queue.list(set, after.as_ref())).await??)
+    }
+
+    /// The text of one message, as a stream; what is not here yet is fetched from its sender while
+    /// a session with it is live. Without an epoch: the first that was seen of the sender.
+    ///
+    /// # Errors
+    /// [`NodeError::NotFound`], [`NodeError::Unsupported`].
+    pub async fn read(&self, from: Id, epoch: Option<Epoch>, seq: Seq) -> Result<Body, NodeError> {
+        Body::open(Arc::clone(&self.inner), from, epoch, seq).await
+    }
+
+    /// What the node is and does at this moment.
+    ///
+    /// # Errors
+    /// [`NodeError::Storage`].
+    pub async fn status(&self) -> Result<Status, NodeError> {
+        Status::of(&self.inner).await
+    }
+
+    /// Ends all sessions, finishes what waits to be written, and closes the store. Other handles
+    /// get [`NodeError::Stopped`] from then on.
+    ///
+    /// # Errors
+    /// [`NodeError::Storage`] when the last commit failed.
+    pub async fn shutdown(self) -> Result<(), NodeError> {
+        self.inner.shutdown().await
+    }
+}

@@ -55,12 +55,12 @@ pub type Addresses = BoxStream<'static, SocketAddr>;
 
 /// What was announced; dropping it withdraws it.
 pub struct Announcement {
-    withdraw: Option<Box<dyn FnOnce() + Send>>,
+    withdraw: Option<Box<dyn FnOnce() + Send + Sync>>,
 }
 
 impl Announcement {
     /// An announcement that `withdraw` takes back. It is called from `drop`, and must not block.
-    pub fn new(withdraw: impl FnOnce() + Send + 'static) -> Self {
+    pub fn new(withdraw: impl FnOnce() + Send + Sync + 'static) -> Self {
         Self { withdraw: Some(Box::new(withdraw)) }
     }
 }

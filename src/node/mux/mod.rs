@@ -22,13 +22,13 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use self::cork::Cork;
 use self::driver::Driver;
 use self::ends::{Ends, Tap};
-pub use self::stream::MuxStream;
+pub(super) use self::stream::MuxStream;
 use super::transport::NoiseStream;
 use crate::limits::{CONNECTION_WINDOW_SIZE, STREAM_COUNT_FATAL, STREAM_COUNT_MAX};
 
 /// Which side of a connection this node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub(super) enum Side {
     /// It dialled.
     Dialler,
     /// It was dialled.
@@ -37,7 +37,7 @@ pub enum Side {
 
 /// One end of a connection that carries many streams. Dropped, it closes the connection.
 #[derive(Debug)]
-pub struct Mux {
+pub(super) struct Mux {
     opener: Opener,
     accepted: mpsc::Receiver<MuxStream>,
     driver: JoinHandle<Result<(), yamux::ConnectionError>>,
@@ -46,7 +46,7 @@ pub struct Mux {
 
 /// Opens streams on a [`Mux`]; may be cloned and given away.
 #[derive(Debug, Clone)]
-pub struct Opener {
+pub(super) struct Opener {
     requests: mpsc::Sender<oneshot::Sender<yamux::Stream>>,
     /// One for each stream that this side may hold open.
     room: Arc<Semaphore>,
@@ -64,7 +64,7 @@ struct Shared {
 /// Why there is no stream.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum MuxError {
+pub(super) enum MuxError {
     /// One of the two sides closed the connection.
     #[error("the connection is closed")]
     Closed,
@@ -76,7 +76,7 @@ pub enum MuxError {
 impl Mux {
     /// Begins to carry streams; a task of the current runtime does so until the connection ends.
     #[must_use]
-    pub fn new(stream: NoiseStream, side: Side) -> Self {
+    pub(super) fn new(stream: NoiseStream, side: Side) -> Self {
         let mode = match side {
             Side::Dialler => yamux::Mode::Client,
             Side::Dialled => yamux::Mode::Server,
@@ -96,13 +96,13 @@ impl Mux {
 
     /// What opens streams on this connection.
     #[must_use]
-    pub fn opener(&self) -> Opener {
+    pub(super) fn opener(&self) -> Opener {
         self.opener.clone()
     }
 
     /// The next stream that the other side opened; `None` when the connection has ended. See
     /// [`Mux::close`] for why.
-    pub async fn accept(&mut self) -> Option<MuxStream> {
+    pub(super) async fn accept(&mut self) -> Option<MuxStream> {
         self.accepted.recv().await
     }
 
@@ -111,7 +111,7 @@ impl Mux {
     ///
     /// # Errors
     /// [`MuxError::Lost`] when the connection had failed.
-    pub async fn close(self) -> Result<(), MuxError> {
+    pub(super) async fn close(self) -> Result<(), MuxError> {
         drop(self.closing);
         // A panic of the driver was printed; the connection is gone with it.
         self.driver.await.unwrap_or(Ok(())).map_err(MuxError::Lost)
@@ -124,7 +124,7 @@ impl Opener {
     ///
     /// # Errors
     /// [`MuxError::Closed`].
-    pub async fn open(&self) -> Result<MuxStream, MuxError> {
+    pub(super) async fn open(&self) -> Result<MuxStream, MuxError> {
         let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| MuxError::Closed)?;
         let (answer, opened) = oneshot::channel();
         self.requests.send(answer).await.map_err(|_| MuxError::Closed)?;

@@ -15,7 +15,7 @@ use super::ends::StreamEnd;
 
 /// One stream of a connection: bytes in order, both ways. Dropped before both sides have shut it
 /// down, it is reset.
-pub struct MuxStream {
+pub(in crate::node) struct MuxStream {
     stream: Compat<yamux::Stream>,
     end: StreamEnd,
     /// The end of the connection, for who reads and who writes: when a connection is closed, yamux

@@ -13,7 +13,7 @@ mod noise_stream;
 mod secure;
 mod tcp;
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::io;
 
 use futures::future::BoxFuture;
@@ -57,6 +57,15 @@ pub enum ListenAt {
     },
     /// At this address and no other; port 0 is any.
     Addr(Addr),
+}
+
+impl fmt::Display for ListenAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anywhere { .. } => f.write_str("any port"),
+            Self::Addr(addr) => write!(f, "{addr}"),
+        }
+    }
 }
 
 /// Accepts connections until it is dropped.

@@ -1,0 +1,140 @@
+//! The bytes between two nodes.
+//!
+//! Each layer carries the one above it:
+//!
+//! ```text
+//! byte stream (TCP, or any other)
+//!   Noise: two flights, two signatures, then records
+//!     yamux: sub-streams
+//!       use byte, then frames
+//!         messages, in postcard
+//! ```
+//!
+//! Numbers in fixed-size fields are big-endian. *varint* is postcard's: seven bits a byte, lowest
+//! first, the highest bit set in all but the last; at most 10 bytes for a u64. A *list* is a varint
+//! count and then its items; an *option* is a byte 0, or a byte 1 and the value; *bytes* are a
+//! varint length and then as many bytes.
+//!
+//! # Handshake
+//!
+//! See [`crypto::noise`](crate::crypto::noise) for its flights. Nothing else passes before both
+//! signatures have been verified, and a stranger gets no byte at all.
+//!
+//! # Records
+//!
+//! ```text
+//! +0        +2
+//! | length  | sealed: 16 to 65 535 bytes, the last 16 of them the Poly1305 tag |
+//! ```
+//!
+//! `length` counts the sealed bytes. Each direction has its own key and counts its records from 0
+//! (Noise Protocol Framework rev 34 §5.1); a record that does not open ends the connection.
+//!
+//! # Sub-streams
+//!
+//! The records' text is a yamux connection (<https://github.com/hashicorp/yamux/blob/master/spec.md>),
+//! whose client is the node that dialled. The first byte of a sub-stream says what it is for:
+//!
+//! | byte | use | opened by | holds |
+//! |---|---|---|---|
+//! | 1 | sync | the node that dialled, once and first | all messages but `Want` and `Body` |
+//! | 2 | bodies | whoever wants one | one `Want` one way, `Body` frames the other way |
+//! | 3 | stream | reserved | |
+//!
+//! # Frames
+//!
+//! ```text
+//! +0                                    +4       +5
+//! | length: 1 + bytes of payload        | kind   | payload
+//! ```
+//!
+//! | kind | message | longest payload, bytes |
+//! |---|---|---|
+//! | 1 | `Hello` | 64 receipts and 4 096 |
+//! | 2 · 3 | `Ping` · `Pong` | 16 384 |
+//! | 4 | `Position` | 16 384 |
+//! | 5 | `Advance` | 262 144 |
+//! | 6 | `Receipt` | 15 872 |
+//! | 7 | `Credit` | 16 384 |
+//! | 8 | `Want` | 16 384 |
+//! | 9 | `Body` | 32 784 |
+//!
+//! A reader knows the kind, and with it the limit, before it takes memory. Bytes after a message's
+//! last field are an error.
+//!
+//! # Messages
+//!
+//! **Hello**, once, first:
+//!
+//! | field | encoding | meaning |
+//! |---|---|---|
+//! | version | 1 byte | the highest version that the sender speaks; this is version 1 |
+//! | features | varint | one bit per feature beyond the version; unknown bits mean nothing |
+//! | lives | list of (epoch varint, length varint), at most 16 | the sender's own log, newest life first |
+//! | head | option of a head | the newest head of the other's log that the sender holds |
+//! | receipts | list of receipts, at most 64 | the other's newest receipts that the sender holds |
+//!
+//! A *head* is epoch (varint), length (varint), root (32), signature (64) over
+//! `"peermq head v1" ‖ 0 ‖ author 32 ‖ epoch u64 ‖ length u64 ‖ root 32`.
+//!
+//! **Ping**, **Pong**: a number (varint); a `Pong` has the number of its `Ping`.
+//!
+//! **Position**:
+//!
+//! | field | encoding | meaning |
+//! |---|---|---|
+//! | author | 32 | whose log |
+//! | epoch | varint | which life of it |
+//! | length | varint | entries taken in: chunks start here |
+//! | number | varint | grows with each position for that log |
+//! | checkpoints | list of varints, at most 8, growing | lengths at which a chunk must end |
+//! | channels | list of 32 bytes, at most 256 | channels whose entries are wanted too |
+//!
+//! **Advance**:
+//!
+//! | field | encoding | meaning |
+//! |---|---|---|
+//! | author | 32 | whose log |
+//! | epoch | varint | which life of it |
+//! | from | varint | length before the first item |
+//! | to | varint | length after the last item |
+//! | number | varint | of the `Position` that it answers |
+//! | items | list, at most 4 096 | in order, without a hole |
+//! | root | 32 | at `to` |
+//! | signature | 64 | the author's, on its head at `to` |
+//!
+//! | item | encoding |
+//! |---|---|
+//! | `Entry` | byte 0; header as bytes, at most 255; option of the sealed body as bytes, at most 4 096 |
+//! | `Gone` | byte 1; leaf hash 32: an entry to the reader whose body the author has no more |
+//! | `Skip` | byte 2; level, 1 byte, at most 63; hash 32: a full subtree of 2^level entries to others |
+//!
+//! **Receipt**:
+//!
+//! | field | encoding | meaning |
+//! |---|---|---|
+//! | receiver | 32 | who speaks, and signs |
+//! | author | 32 | whose log |
+//! | epoch | varint | which life of it |
+//! | recipient | byte 0 everyone, 1 peer, 2 channel; then 32 bytes but for everyone | entries to whom |
+//! | seen | varint | every seq below is known |
+//! | inbox | 32 | root over the leaf hashes of the seqs below `seen` |
+//! | window | two varints | the seqs for which the ranges speak |
+//! | stored | varint `below`, ranges | fsynced with their bodies: all below, and the ranges |
+//! | archived | varint `below`, ranges | archived or cleared |
+//! | rejected | ranges | unusable for the receiver |
+//! | signature | 64 | see below |
+//!
+//! *Ranges* are a list, at most 256, of (gap since the end of the range before, length), both
+//! varints; no length is 0, and no gap but the first. The signature is over
+//! `"peermq receipt v1" ‖ 0 ‖ receiver 32 ‖ author 32 ‖ epoch ‖ recipient tag 1 and id 32 ‖ seen ‖
+//! inbox 32 ‖ window start ‖ window end ‖ stored below ‖ stored ranges ‖ archived below ‖ archived
+//! ranges ‖ rejected ranges`; numbers are u64, and ranges a u64 count, then start and end of each.
+//!
+//! **Credit**: author (32), epoch (varint), total (varint): bytes of `Advance` frames that may have
+//! come since the session began. It never shrinks.
+//!
+//! **Want**: author (32), epoch (varint), recipient (as above), seq (varint), first chunk (varint).
+//!
+//! **Body**: chunk number (varint), then the sealed chunk to the end of the frame: 32 768 bytes,
+//! fewer in the last. No bytes: the author has the body no more.

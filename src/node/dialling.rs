@@ -1,0 +1,179 @@
+//! Staying connected: dial wherever the peer may be, all at once, and again for ever.
+//!
+//! While a session is live, whoever began it, nothing is dialled. When it ends, everything known
+//! is tried again at once, then after a jittered back-off; an address that discovery brings up is
+//! tried the moment it comes.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::backoff::Backoff;
+use super::inner::Inner;
+use super::link::{Link, LinkError, socket};
+use super::transport::Addr;
+use crate::limits::DIAL_ADDRESS_COUNT_MAX;
+use crate::types::Id;
+
+/// The peers that are being stayed connected to; each once, however many ask.
+#[derive(Debug, Default)]
+pub(super) struct Dials {
+    table: Mutex<BTreeMap<Id, Weak<Dial>>>,
+}
+
+/// A wish to stay connected to a peer, for as long as it is held.
+#[derive(Debug)]
+pub(super) struct Dial {
+    hints: watch::Sender<Vec<Addr>>,
+    removed: watch::Sender<bool>,
+    _cancel: DropGuard,
+}
+
+impl Dials {
+    /// Stays connected to `to` until the returned wish is dropped by everyone.
+    pub(super) fn dial(&self, node: &Arc<Inner>, to: Id, hint: Option<Addr>) -> Arc<Dial> {
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        table.retain(|_, dial| dial.strong_count() > 0);
+        let dial = table.get(&to).and_then(Weak::upgrade).unwrap_or_else(|| {
+            let cancel = CancellationToken::new();
+            let dial = Arc::new(Dial {
+                hints: watch::Sender::default(),
+                removed: watch::Sender::new(false),
+                _cancel: cancel.clone().drop_guard(),
+            });
+            let task = Dialler::new(Arc::clone(node), to, dial.hints.subscribe()).run();
+            node.tasks.spawn(async move {
+                cancel.run_until_cancelled(task).await;
+            });
+            table.insert(to, Arc::downgrade(&dial));
+            dial
+        });
+        if let Some(hint) = hint {
+            dial.hints.send_modify(|hints| {
+                hints.retain(|known| *known != hint);
+                hints.insert(0, hint);
+                hints.truncate(DIAL_ADDRESS_COUNT_MAX);
+            });
+        }
+        dial
+    }
+
+    /// The peer was removed: nobody stays connected to it.
+    pub(super) fn end(&self, peer: &Id) {
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(dial) = table.remove(peer).as_ref().and_then(Weak::upgrade) {
+            dial.removed.send_replace(true);
+        }
+    }
+}
+
+impl Dial {
+    /// Waits until the peer is removed.
+    pub(super) async fn removed(&self) {
+        // The sender lives in this value, so the wait cannot fail.
+        let _ = self.removed.subscribe().wait_for(|removed| *removed).await;
+    }
+}
+
+/// The longest first wait after a failure.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+/// The longest wait at all: a peer that comes back is met within it.
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
+/// A session that lasted so long makes the failures before it forgotten.
+const STEADY: Duration = Duration::from_secs(10);
+
+/// One peer's dialling.
+struct Dialler {
+    node: Arc<Inner>,
+    to: Id,
+    hints: watch::Receiver<Vec<Addr>>,
+    known: Vec<Addr>,
+    backoff: Backoff,
+}
+
+type Attempt = BoxFuture<'static, (Option<Addr>, Result<Link, LinkError>)>;
+
+impl Dialler {
+    fn new(node: Arc<Inner>, to: Id, mut hints: watch::Receiver<Vec<Addr>>) -> Self {
+        hints.mark_changed();
+        Self { node, to, hints, known: Vec::new(), backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT) }
+    }
+
+    async fn run(mut self) {
+        let mut found = self.node.find(self.to);
+        let mut sessions = self.node.sessions.watch();
+        let mut attempts = FuturesUnordered::<Attempt>::new();
+        let mut pause = pin!(tokio::time::sleep_until(self.next_try()));
+        loop {
+            sessions.mark_unchanged();
+            if self.node.sessions.is_live(self.to) {
+                attempts.clear();
+                if sessions.changed().await.is_err() {
+                    return;
+                }
+                pause.as_mut().reset(self.next_try());
+                continue;
+            }
+            tokio::select! {
+                Some(address) = found.next() => attempts.push(self.learn(address.into())),
+                Ok(()) = self.hints.changed() => {
+                    let hints = self.hints.borrow_and_update().clone();
+                    attempts.extend(hints.into_iter().rev().map(|hint| self.learn(hint)));
+                }
+                Some((at, result)) = attempts.next() => match result {
+                    Ok(link) => {
+                        attempts.clear();
+                        if let Some(address) = at.and_then(socket) {
+                            self.node.remember(self.to, address);
+                        }
+                        let began = self.node.clock.now();
+                        self.node.run_link(link).await;
+                        if self.node.clock.now().since(began) >= STEADY {
+                            self.backoff.reset();
+                        }
+                        pause.as_mut().reset(self.next_try());
+                    }
+                    Err(error) => tracing::debug!(to = %self.to, ?at, %error, "not reached"),
+                },
+                () = &mut pause, if attempts.is_empty() => {
+                    let known = self.known.iter().cloned().map(Some).chain([None]);
+                    attempts.extend(known.map(|at| self.attempt(at)));
+                    pause.as_mut().reset(self.next_try());
+                }
+                Ok(()) = sessions.changed() => {}
+            }
+        }
+    }
+
+    /// Takes an address in, and tries it at once.
+    fn learn(&mut self, address: Addr) -> Attempt {
+        self.known.retain(|known| *known != address);
+        self.known.insert(0, address.clone());
+        self.known.truncate(DIAL_ADDRESS_COUNT_MAX);
+        self.attempt(Some(address))
+    }
+
+    /// When everything known is tried again.
+    fn next_try(&mut self) -> Instant {
+        Instant::now() + self.backoff.wait(random_number())
+    }
+
+    /// Tries an address, or without one the transports that need none.
+    fn attempt(&self, at: Option<Addr>) -> Attempt {
+        let (node, to) = (Arc::clone(&self.node), self.to);
+        async move { (at.clone(), Link::dial(&node, to, at).await) }.boxed()
+    }
+}
+
+/// Jitter. Without the system's random bytes the wait is the shortest, which harms nobody.
+fn random_number() -> u64 {
+    getrandom::u64().unwrap_or(0)
+}

@@ -1,0 +1,175 @@
+//! Long bodies on their way in: wanted on sub-streams of their own, written in durable batches,
+//! held only when the whole hash is right.
+//!
+//! Bodies up to 16 MiB are fetched as soon as their entries are stored, four at a time; longer ones
+//! one at a time, when a reader asks.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+
+use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::{mpsc, oneshot};
+
+use super::mux::Opener;
+use super::session_task::{SessionEnd, read_frame};
+use super::storage_thread::Storage;
+use super::uses::Use;
+use crate::limits::{BODY_BATCH_SIZE_MAX, BODY_CHUNK_SIZE, EAGER_BODY_COUNT_MAX};
+use crate::queue::Wanted;
+use crate::sync::body::{BodyCheck, BodyChunk, Progress, Want};
+use crate::sync::{Message, Misbehaviour, SyncError};
+use crate::types::{Epoch, Id, Recipient, Seq};
+
+/// A reader's wish for one body, and where the answer goes.
+#[derive(Debug)]
+pub(super) struct Pull {
+    pub(super) epoch: Epoch,
+    pub(super) seq: Seq,
+    pub(super) done: oneshot::Sender<()>,
+}
+
+/// Fetches one peer's long bodies for as long as the session lasts.
+pub(super) struct Fetcher {
+    pub(super) me: Id,
+    pub(super) peer: Id,
+    pub(super) storage: Storage,
+    pub(super) opener: Opener,
+}
+
+impl Fetcher {
+    /// Runs until the connection or the store ends, or the peer sends another body than it signed.
+    pub(super) async fn run(
+        self,
+        wanted: Arc<tokio::sync::Notify>,
+        mut pulls: mpsc::Receiver<Pull>,
+    ) -> SessionEnd {
+        let mut eager = FuturesUnordered::new();
+        let mut under_way = BTreeSet::new();
+        let mut pulled = FuturesUnordered::new();
+        let mut look = true;
+        loop {
+            if look && eager.len() < EAGER_BODY_COUNT_MAX {
+                look = false;
+                let peer = self.peer;
+                match self.storage.read(move |queue| queue.wanted(&peer)).await {
+                    Ok(Ok(bodies)) => {
+                        let free = EAGER_BODY_COUNT_MAX - eager.len();
+                        let next = bodies.into_iter().filter(|body| under_way.insert(body.place()));
+                        eager.extend(next.take(free).map(|body| self.fetch(body)));
+                    }
+                    Ok(Err(error)) => return SessionEnd::Node(error.into()),
+                    Err(error) => return error.into(),
+                }
+            }
+            tokio::select! {
+                () = wanted.notified() => look = true,
+                Some(fetched) = eager.next() => match fetched {
+                    Ok(place) => {
+                        under_way.remove(&place);
+                        look = true;
+                    }
+                    Err(end) => return end,
+                },
+                Some(pull) = pulls.recv(), if pulled.is_empty() => pulled.push(self.pull(pull)),
+                Some(fetched) = pulled.next() => if let Err(end) = fetched {
+                    return end;
+                },
+            }
+        }
+    }
+
+    async fn pull(&self, pull: Pull) -> Result<(), SessionEnd> {
+        let (peer, Pull { epoch, seq, done }) = (self.peer, pull);
+        let missing = self.storage.read(move |queue| queue.missing_body(&peer, epoch, seq)).await?;
+        if let Some(body) = missing.map_err(super::NodeError::from)? {
+            self.fetch(body).await?;
+        }
+        // The reader may have gone.
+        let _ = done.send(());
+        Ok(())
+    }
+
+    /// Fetches one body from the first chunk that is not held yet.
+    async fn fetch(&self, body: Wanted) -> Result<(Epoch, Seq), SessionEnd> {
+        let mut check = self.take_up(&body).await?;
+        let mut stream = self.opener.open().await?;
+        let want = Message::Want(Want {
+            author: *self.peer.as_bytes(),
+            epoch: body.epoch,
+            recipient: Recipient::Peer(*self.me.as_bytes()),
+            seq: body.seq,
+            first_chunk: body.first_chunk,
+        });
+        let frame = want.encode();
+        stream.write_all(&[Use::Bodies.byte()]).await?;
+        stream.write_all(&frame.header()).await?;
+        stream.write_all(&frame.payload).await?;
+        stream.flush().await?;
+        let mut batch = Vec::new();
+        loop {
+            let chunk = match Message::decode(&read_frame(&mut stream).await?) {
+                Ok(Message::Body(chunk)) => chunk,
+                Ok(other) => {
+                    let (expected, got) = ("a Body", other.kind());
+                    return Err(misbehaved(Misbehaviour::OutOfTurn { expected, got }));
+                }
+                Err(malformed) => return Err(SyncError::from(malformed).into()),
+            };
+            if chunk.sealed.is_empty() {
+                self.give_up(&body).await?;
+                return Ok(body.place());
+            }
+            let progress = check.take(&chunk).map_err(misbehaved)?;
+            batch.push(chunk.sealed);
+            let full = batch.len() * BODY_CHUNK_SIZE >= BODY_BATCH_SIZE_MAX;
+            if full || progress == Progress::Whole {
+                let first = chunk.number + 1 - u32::try_from(batch.len()).unwrap_or(u32::MAX);
+                self.write(&body, first, std::mem::take(&mut batch), progress).await?;
+            }
+            if progress == Progress::Whole {
+                return Ok(body.place());
+            }
+        }
+    }
+
+    /// A check that has seen the chunks that are held already.
+    async fn take_up(&self, body: &Wanted) -> Result<BodyCheck, SessionEnd> {
+        let mut check = BodyCheck::new(body.seq, body.len, body.hash);
+        for number in 0..body.first_chunk {
+            let (peer, epoch, seq) = (self.peer, body.epoch, body.seq);
+            let read =
+                move |queue: &mut crate::queue::Queue| queue.held_chunk(&peer, epoch, seq, number);
+            let held = self.storage.read(read).await?.map_err(super::NodeError::from)?;
+            let sealed = held.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+            check.take(&BodyChunk { number, sealed }).map_err(misbehaved)?;
+        }
+        Ok(check)
+    }
+
+    async fn write(
+        &self,
+        body: &Wanted,
+        first: u32,
+        chunks: Vec<bytes::Bytes>,
+        progress: Progress,
+    ) -> Result<(), SessionEnd> {
+        let (peer, epoch, seq) = (self.peer, body.epoch, body.seq);
+        self.storage
+            .write(move |queue| queue.hold_chunks(&peer, epoch, seq, first, chunks, progress))
+            .await?;
+        Ok(())
+    }
+
+    /// The author has the body no more: nothing waits for it any longer.
+    async fn give_up(&self, body: &Wanted) -> Result<(), SessionEnd> {
+        let (peer, epoch, seq) = (self.peer, body.epoch, body.seq);
+        self.storage.write(move |queue| queue.mark_gone(&peer, epoch, seq)).await?;
+        Ok(())
+    }
+}
+
+fn misbehaved(what: Misbehaviour) -> SessionEnd {
+    SyncError::from(what).into()
+}

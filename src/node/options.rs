@@ -1,0 +1,184 @@
+//! How a node is opened.
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+
+use peermq_storage::Kind;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::Node;
+use super::clock::Clock;
+use super::dialling::Dials;
+use super::directory::{Directory, Lock};
+use super::discovery::{Book, Discoveries, Discovery, Rendezvous};
+use super::error::NodeError;
+use super::inner::{Inner, StoreInfo, notify};
+use super::known::Known;
+use super::news::News;
+use super::sealing::Sealing;
+use super::sessions::Sessions;
+use super::storage_thread::Storage;
+use super::transport::{TcpTransport, Transport};
+use crate::crypto::Identity;
+use crate::crypto::noise::Network;
+use crate::queue::Queue;
+
+/// How a node is opened; see [`Options::open`].
+#[derive(Debug)]
+pub struct Options {
+    directory: PathBuf,
+    lock: Option<Lock>,
+    store: Option<Kind>,
+    network: Network,
+    transport: Arc<dyn Transport>,
+    discoveries: Option<Vec<Arc<dyn Discovery>>>,
+}
+
+impl Options {
+    /// A node in `directory`, which is made on first use, over TCP; found on this machine and, with
+    /// feature `mdns`, on the local network.
+    #[must_use]
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+            lock: None,
+            store: None,
+            network: Network::default(),
+            transport: Arc::new(TcpTransport),
+            discoveries: None,
+        }
+    }
+
+    /// The store to make; the directory remembers it, and another one later is an error.
+    #[must_use]
+    pub const fn store(mut self, kind: Kind) -> Self {
+        self.store = Some(kind);
+        self
+    }
+
+    /// The network to be in: nodes of two networks cannot speak.
+    #[must_use]
+    pub const fn network(mut self, network: Network) -> Self {
+        self.network = network;
+        self
+    }
+
+    /// How peers are reached, instead of TCP.
+    #[must_use]
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = transport;
+        self
+    }
+
+    /// How peers are found, beside the addresses that were given or that worked before.
+    #[must_use]
+    pub fn discoveries(mut self, discoveries: Vec<Arc<dyn Discovery>>) -> Self {
+        self.discoveries = Some(discoveries);
+        self
+    }
+
+    /// The directory's lock, when the caller took it already.
+    #[must_use]
+    pub fn lock(mut self, lock: Lock) -> Self {
+        self.lock = Some(lock);
+        self
+    }
+
+    /// Opens the node. Nothing listens or dials yet.
+    ///
+    /// # Errors
+    /// [`NodeError::Directory`] when another process holds the directory or it cannot be used,
+    /// [`NodeError::Open`] when its store does not open, [`NodeError::Queue`] when what is in it is
+    /// damaged.
+    pub async fn open(self) -> Result<Node, NodeError> {
+        let clock = Clock::system();
+        let opened = tokio::task::spawn_blocking(move || self.open_blocking(clock)).await;
+        let (options, opened) = opened.map_err(|_| NodeError::Stopped)??;
+        Ok(options.start(opened, clock))
+    }
+
+    /// The part that waits for the disk.
+    fn open_blocking(mut self, clock: Clock) -> Result<(Self, Opened), NodeError> {
+        let directory = Directory::open_or_create(&self.directory)?;
+        let lock = match self.lock.take() {
+            Some(lock) => lock,
+            None => directory.lock()?,
+        };
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(NodeError::Random)?;
+        let identity = Arc::new(directory.identity(|| seed)?);
+        let kind = directory.store_kind(&lock, self.store)?;
+        let store = peermq_storage::open(kind, &directory.store(), &directory.poison())?;
+        let info = StoreInfo { name: kind.name(), health: store.health };
+        let queue = Queue::open(store.store, identity.id(), clock.unix_ms())?;
+        let known = Known::new(Arc::clone(&identity));
+        let book = Book::default();
+        for peer in queue.peers() {
+            known.add(&peer.id)?;
+        }
+        for (peer, address) in queue.addresses() {
+            book.remember(peer, address);
+        }
+        Ok((self, Opened { directory, lock, identity, info, queue, known, book }))
+    }
+
+    fn start(self, opened: Opened, clock: Clock) -> Node {
+        let Opened { directory, lock, identity, info, queue, known, book } = opened;
+        let (sessions, news) = (Arc::new(Sessions::new(identity.id())), Arc::new(News::default()));
+        let book = Arc::new(book);
+        let mut ways: Vec<Arc<dyn Discovery>> = vec![Arc::<Book>::clone(&book)];
+        ways.extend(self.discoveries.unwrap_or_else(default_discoveries));
+        let epoch = queue.epoch();
+        let (told_sessions, told_news) = (Arc::clone(&sessions), Arc::clone(&news));
+        let storage =
+            Storage::start(queue, move |changes| notify(changes, &told_sessions, &told_news));
+        let inner = Inner {
+            epoch,
+            network: self.network,
+            directory,
+            lock: Mutex::new(Some(lock)),
+            store: info,
+            storage,
+            sealing: Sealing::new(Arc::clone(&identity), clock, epoch),
+            known: Arc::new(known),
+            sessions,
+            news,
+            dials: Dials::default(),
+            listening: Mutex::default(),
+            transport: self.transport,
+            discoveries: Discoveries::new(ways, clock),
+            book,
+            clock,
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            readers: AtomicU64::new(0),
+            identity,
+        };
+        Node { inner: Arc::new(inner) }
+    }
+}
+
+/// What was read from the disk.
+struct Opened {
+    directory: Directory,
+    lock: Lock,
+    identity: Arc<Identity>,
+    info: StoreInfo,
+    queue: Queue,
+    known: Known,
+    book: Book,
+}
+
+/// This machine, and the local network.
+fn default_discoveries() -> Vec<Arc<dyn Discovery>> {
+    let mut ways: Vec<Arc<dyn Discovery>> = Vec::new();
+    match Rendezvous::of_this_user() {
+        Ok(rendezvous) => ways.push(Arc::new(rendezvous)),
+        Err(error) => tracing::warn!(%error, "nodes of this user are not found"),
+    }
+    #[cfg(feature = "mdns")]
+    ways.push(Arc::new(super::discovery::Mdns::new()));
+    ways
+}

@@ -1,0 +1,254 @@
+//! Sending: sealed in the caller's task, numbered and made durable by the storage thread.
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use super::Node;
+use super::error::NodeError;
+use super::inner::Inner;
+use super::sealing::{SealedShort, Sealing, SendOptions};
+use crate::crypto::Salt;
+use crate::limits::{
+    BODY_BATCH_SIZE_MAX, BODY_CHUNK_SIZE, BODY_CHUNK_TEXT_SIZE, BODY_TEXT_SIZE_MAX, SEND_ALL_COUNT,
+    SEND_ALL_SIZE,
+};
+use crate::log::DraftBody;
+use crate::queue::{self, Queue, QueueError};
+use crate::types::{Epoch, Id, Seq};
+
+/// A message that is durable here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    /// To whom.
+    pub to: Id,
+    /// Which life of this node's log.
+    pub epoch: Epoch,
+    /// Its place among this node's messages to that recipient.
+    pub seq: Seq,
+}
+
+impl Node {
+    /// Sends a text of at most 1 GiB. Ok means that it is fsynced; it is delivered when the
+    /// recipient is met, now or in a year.
+    ///
+    /// After [`NodeError::Storage`] it is unknown whether the message was written: send it again
+    /// with the same idempotency key.
+    ///
+    /// # Errors
+    /// [`NodeError::TextSize`], [`NodeError::Queue`] for a removed recipient or this node's own id,
+    /// [`NodeError::Storage`].
+    pub async fn send(&self, to: Id, text: impl Into<Bytes>) -> Result<Sent, NodeError> {
+        self.send_with(to, text, SendOptions::default()).await
+    }
+
+    /// Sends a text, with more said about it.
+    ///
+    /// # Errors
+    /// As [`Node::send`]; also [`NodeError::IdempotencyKeySize`] and [`NodeError::Envelope`].
+    pub async fn send_with(
+        &self,
+        to: Id,
+        text: impl Into<Bytes>,
+        options: SendOptions,
+    ) -> Result<Sent, NodeError> {
+        let text = text.into();
+        let plain = Sealing::plain(&text, &options)?;
+        if !Sealing::is_short(&plain) {
+            return self.inner.send_long(to, &text[..], options).await;
+        }
+        let sealed = self.inner.sealing.seal_short(&to, plain, &options)?;
+        let sent = self.inner.storage.write(move |queue| stage(queue, sealed)).await?;
+        Ok(Sent { to, epoch: sent.epoch, seq: sent.seq })
+    }
+
+    /// Sends many texts to one recipient, in order, as few durable steps as their size allows: one
+    /// for up to 256 of them or 256 KiB.
+    ///
+    /// # Errors
+    /// As [`Node::send`]. The texts before the group that failed are durable.
+    pub async fn send_all(
+        &self,
+        to: Id,
+        texts: impl IntoIterator<Item = (Bytes, SendOptions)>,
+    ) -> Result<Vec<Sent>, NodeError> {
+        let mut all = Vec::new();
+        let mut group = Vec::new();
+        let mut size = 0;
+        for (text, options) in texts {
+            let plain = Sealing::plain(&text, &options)?;
+            if !Sealing::is_short(&plain) {
+                all.extend(self.inner.send_group(to, std::mem::take(&mut group)).await?);
+                all.push(self.inner.send_long(to, &text[..], options).await?);
+                continue;
+            }
+            size += plain.len();
+            group.push(self.inner.sealing.seal_short(&to, plain, &options)?);
+            if group.len() >= SEND_ALL_COUNT || size >= SEND_ALL_SIZE {
+                all.extend(self.inner.send_group(to, std::mem::take(&mut group)).await?);
+                size = 0;
+            }
+        }
+        all.extend(self.inner.send_group(to, group).await?);
+        Ok(all)
+    }
+
+    /// Sends what a reader gives until its end, up to 1 GiB, in constant memory. Nothing is sent
+    /// when the reader fails.
+    ///
+    /// # Errors
+    /// As [`Node::send_with`]; also [`NodeError::Input`].
+    pub async fn send_stream(
+        &self,
+        to: Id,
+        text: impl AsyncRead + Send + Unpin,
+        options: SendOptions,
+    ) -> Result<Sent, NodeError> {
+        self.inner.send_long(to, text, options).await
+    }
+}
+
+impl Inner {
+    async fn send_group(&self, to: Id, group: Vec<SealedShort>) -> Result<Vec<Sent>, NodeError> {
+        if group.is_empty() {
+            return Ok(Vec::new());
+        }
+        let stage_all = move |queue: &mut Queue| {
+            group.into_iter().map(|sealed| stage(queue, sealed)).collect::<Result<Vec<_>, _>>()
+        };
+        let sent = self.storage.write(stage_all).await?;
+        Ok(sent.into_iter().map(|sent| Sent { to, epoch: sent.epoch, seq: sent.seq }).collect())
+    }
+
+    /// Seals chunk by chunk; each batch of chunks is durable before the next is read, and the entry
+    /// goes with the last.
+    async fn send_long(
+        &self,
+        to: Id,
+        mut text: impl AsyncRead + Send + Unpin,
+        options: SendOptions,
+    ) -> Result<Sent, NodeError> {
+        let mut chunk = Vec::with_capacity(BODY_CHUNK_SIZE);
+        options.envelope.encode(&mut chunk)?;
+        if fill(&mut text, &mut chunk).await? == Filled::ToTheEnd {
+            let sealed = self.sealing.seal_short(&to, chunk, &options)?;
+            let sent = self.storage.write(move |queue| stage(queue, sealed)).await?;
+            return Ok(Sent { to, epoch: sent.epoch, seq: sent.seq });
+        }
+        let sheet = self.sealing.sheet(&to, None, &options)?;
+        let mut sealer = self.sealing.key(&to, &sheet)?.into_sealer();
+        let mut staged = Staged::new(sheet.salt());
+        loop {
+            // A chunk goes out once it is known whether another follows: the last is sealed as such.
+            let mut next = Vec::with_capacity(BODY_CHUNK_SIZE);
+            let filled = fill(&mut text, &mut next).await?;
+            if next.is_empty() {
+                staged.push(sealer.seal_last(chunk)?)?;
+                break;
+            }
+            staged.push(sealer.seal(std::mem::replace(&mut chunk, next))?)?;
+            if filled == Filled::ToTheEnd {
+                staged.push(sealer.seal_last(chunk)?)?;
+                break;
+            }
+            if staged.is_full() {
+                let batch = staged.take();
+                let stage = move |queue: &mut Queue| {
+                    batch.stage(queue);
+                    Ok::<_, QueueError>(())
+                };
+                self.storage.write(stage).await?;
+            }
+        }
+        let draft = sheet.draft(staged.hash(), DraftBody::Staged { body_len: staged.len });
+        let batch = staged.take();
+        let stage_last = move |queue: &mut Queue| {
+            batch.stage(queue);
+            queue.send(draft)
+        };
+        let sent = self.storage.write(stage_last).await?;
+        Ok(Sent { to, epoch: sent.epoch, seq: sent.seq })
+    }
+}
+
+/// Stages a short body: its chunk, when it is not inline, and its entry.
+fn stage(queue: &mut Queue, sealed: SealedShort) -> Result<queue::Sent, QueueError> {
+    let SealedShort { draft, chunk } = sealed;
+    if let Some(chunk) = chunk {
+        queue.stage_body(&draft.salt, 0, chunk);
+    }
+    queue.send(draft)
+}
+
+/// Whether a read stopped because the chunk is full or because the text ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Filled {
+    ToTheBrim,
+    ToTheEnd,
+}
+
+/// Reads until the chunk's text is full or the reader ends.
+async fn fill(
+    text: &mut (impl AsyncRead + Unpin),
+    chunk: &mut Vec<u8>,
+) -> Result<Filled, NodeError> {
+    let room = u64::try_from(BODY_CHUNK_TEXT_SIZE - chunk.len()).expect("a chunk's size fits u64");
+    text.take(room).read_to_end(chunk).await.map_err(NodeError::Input)?;
+    Ok(match chunk.len() {
+        BODY_CHUNK_TEXT_SIZE => Filled::ToTheBrim,
+        _ => Filled::ToTheEnd,
+    })
+}
+
+/// Sealed chunks of one body, on their way into the store.
+struct Staged {
+    batch: StagedBatch,
+    next: u32,
+    len: u64,
+    hasher: blake3::Hasher,
+}
+
+/// The chunks of one durable batch.
+struct StagedBatch {
+    salt: Salt,
+    first: u32,
+    chunks: Vec<Bytes>,
+}
+
+impl Staged {
+    fn new(salt: Salt) -> Self {
+        let batch = StagedBatch { salt, first: 0, chunks: Vec::new() };
+        Self { batch, next: 0, len: 0, hasher: blake3::Hasher::new() }
+    }
+
+    fn push(&mut self, sealed: Vec<u8>) -> Result<(), NodeError> {
+        self.hasher.update(&sealed);
+        self.len += u64::try_from(sealed.len()).expect("a length in memory fits u64");
+        if self.len > BODY_TEXT_SIZE_MAX + BODY_TEXT_SIZE_MAX / 1_024 {
+            return Err(NodeError::TextSize);
+        }
+        self.next += 1;
+        self.batch.chunks.push(sealed.into());
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        (self.batch.chunks.len() + 2) * BODY_CHUNK_SIZE > BODY_BATCH_SIZE_MAX
+    }
+
+    fn take(&mut self) -> StagedBatch {
+        let empty = StagedBatch { salt: self.batch.salt, first: self.next, chunks: Vec::new() };
+        std::mem::replace(&mut self.batch, empty)
+    }
+
+    fn hash(&self) -> crate::crypto::hash::Hash {
+        crate::crypto::hash::Hash(*self.hasher.finalize().as_bytes())
+    }
+}
+
+impl StagedBatch {
+    fn stage(self, queue: &mut Queue) {
+        for (number, sealed) in (self.first..).zip(self.chunks) {
+            queue.stage_body(&self.salt, number, sealed);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What the rest of the node tells a session: the newest of each kind, never a queue.
+
+use std::collections::BTreeSet;
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::sync::{Grant, Input, Life};
+use crate::types::Epoch;
+
+/// Raised by whoever has news, taken by the one session that they concern. Its size is bounded by
+/// the number of lives, however much happens in between.
+#[derive(Debug, Default)]
+pub(super) struct Signals {
+    news: Mutex<News>,
+    raised: Notify,
+    wanted: Arc<Notify>,
+}
+
+/// What has happened since the session looked last.
+#[derive(Debug, Default)]
+struct News {
+    head: Option<Life>,
+    marks: BTreeSet<Epoch>,
+    grant: Option<Grant>,
+}
+
+impl Signals {
+    /// This node's log has grown, durably, with entries for the peer.
+    pub(super) fn on_head(&self, life: Life) {
+        self.raise(|news| news.head = Some(life));
+    }
+
+    /// Marks of the peer's entries have changed, durably.
+    pub(super) fn on_marks(&self, epoch: Epoch) {
+        self.raise(|news| {
+            news.marks.insert(epoch);
+        });
+    }
+
+    /// The user's word about the peer has changed.
+    pub(super) fn on_grant(&self, grant: Grant) {
+        self.raise(|news| news.grant = Some(grant));
+    }
+
+    /// Long bodies of the peer are to be fetched.
+    pub(super) fn on_wanted(&self) {
+        self.wanted.notify_one();
+    }
+
+    /// Wakes when long bodies are to be fetched.
+    pub(super) fn wanted(&self) -> Arc<Notify> {
+        Arc::clone(&self.wanted)
+    }
+
+    /// Waits for news; safe to drop while it waits.
+    pub(super) async fn next(&self) -> Vec<Input> {
+        loop {
+            let raised = self.raised.notified();
+            let news = mem::take(&mut *self.news.lock().unwrap_or_else(PoisonError::into_inner));
+            let inputs: Vec<_> = news.into_inputs().collect();
+            if !inputs.is_empty() {
+                return inputs;
+            }
+            raised.await;
+        }
+    }
+
+    fn raise(&self, change: impl FnOnce(&mut News)) {
+        change(&mut self.news.lock().unwrap_or_else(PoisonError::into_inner));
+        self.raised.notify_one();
+    }
+}
+
+impl News {
+    fn into_inputs(self) -> impl Iterator<Item = Input> {
+        let grant = self.grant.map(Input::Regrant);
+        let head = self.head.map(Input::LocalHead);
+        grant.into_iter().chain(head).chain(self.marks.into_iter().map(Input::LocalMarks))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn news_raised_before_anyone_waits_are_not_lost_and_only_the_newest_counts() {
+        let signals = Signals::default();
+        signals.on_head(Life { epoch: Epoch(1), length: 1 });
+        signals.on_marks(Epoch(4));
+        signals.on_head(Life { epoch: Epoch(1), length: 2 });
+        signals.on_marks(Epoch(4));
+        let news = signals.next().await;
+        let [Input::LocalHead(Life { length: 2, .. }), Input::LocalMarks(Epoch(4))] = news[..]
+        else {
+            panic!("expected the newest head and one mark, got {news:?}");
+        };
+    }
+}

@@ -1,0 +1,68 @@
+//! What a node is and does at one moment.
+
+use std::net::SocketAddr;
+
+use super::error::NodeError;
+use super::inner::Inner;
+use super::listening;
+use crate::queue::PeerFigures;
+use crate::types::{Epoch, Id, UnixMs};
+
+/// What a node is and does at one moment.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Status {
+    /// The node's id.
+    pub id: Id,
+    /// Which life of its log it writes.
+    pub epoch: Epoch,
+    /// Entries of its log.
+    pub length: u64,
+    /// The store's name.
+    pub store: &'static str,
+    /// How the store was found when it was opened.
+    pub health: peermq_storage::Health,
+    /// The address that is listened on.
+    pub listening: Option<SocketAddr>,
+    /// The live sessions.
+    pub sessions: Vec<SessionStatus>,
+    /// Everyone who was added, was sent to, or has sent.
+    pub peers: Vec<PeerStatus>,
+}
+
+/// A live session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionStatus {
+    /// With whom.
+    pub peer: Id,
+    /// The other end, where the transport has addresses.
+    pub address: Option<SocketAddr>,
+    /// Since when.
+    pub since: UnixMs,
+}
+
+/// What was exchanged with a peer.
+pub type PeerStatus = PeerFigures;
+
+impl Status {
+    pub(super) async fn of(node: &Inner) -> Result<Self, NodeError> {
+        let (length, peers) = node
+            .storage
+            .read(|queue| Ok::<_, crate::queue::QueueError>((queue.length(), queue.figures()?)))
+            .await??;
+        let sessions = node.sessions.list().into_iter();
+        Ok(Self {
+            id: node.id(),
+            epoch: node.epoch,
+            length,
+            store: node.store.name,
+            health: node.store.health,
+            listening: listening::address(node),
+            sessions: sessions
+                .map(|(peer, address, since)| SessionStatus { peer, address, since })
+                .collect(),
+            peers,
+        })
+    }
+}

@@ -1,0 +1,227 @@
+//! The one thread that owns the store: it groups all writes that wait into one durable batch.
+//!
+//! ```text
+//! jobs that wait → staged one by one → one commit (fsync) → every answer → notice → reads
+//! ```
+//!
+//! While one group is being fsynced the next one gathers by itself, so a busy node commits a few
+//! hundred writes at a time and an idle one a single write at once. Reads run between commits and
+//! see durable state alone.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::error::NodeError;
+use crate::limits::{GROUP_JOB_COUNT_MAX, GROUP_STAGED_SIZE_MAX, STORAGE_JOB_COUNT_MAX};
+use crate::queue::{Changes, Queue, QueueError};
+
+/// A way to the storage thread; it ends when the last one is dropped or after
+/// [`Storage::shutdown`].
+#[derive(Clone)]
+pub(super) struct Storage {
+    jobs: mpsc::Sender<Job>,
+    failure: Arc<OnceLock<Failure>>,
+}
+
+/// Why the storage thread stopped: every later job gets the same answer.
+pub(super) type Failure = Arc<QueueError>;
+
+enum Job {
+    Write(StageFn),
+    Read(ReadFn),
+    Shutdown(oneshot::Sender<Result<(), Failure>>),
+}
+
+/// Stages a write and gives what to do once it is durable; nothing when it was refused.
+type StageFn = Box<dyn FnOnce(&mut Queue) -> Option<CompleteFn> + Send>;
+type CompleteFn = Box<dyn FnOnce(Result<&mut Queue, Failure>) + Send>;
+type ReadFn = Box<dyn FnOnce(&mut Queue) + Send>;
+
+impl Storage {
+    /// Starts the thread. `notice` is called after each commit, on that thread; it must not wait.
+    pub(super) fn start(queue: Queue, notice: impl Fn(Changes) + Send + 'static) -> Self {
+        let (jobs, waiting) = mpsc::channel(STORAGE_JOB_COUNT_MAX);
+        let failure = Arc::new(OnceLock::new());
+        let worker =
+            Worker { queue, waiting, notice: Box::new(notice), failure: Arc::clone(&failure) };
+        thread::Builder::new()
+            .name("peermq-storage".to_owned())
+            .spawn(move || worker.run())
+            .expect("a process that starts can start a thread");
+        Self { jobs, failure }
+    }
+
+    /// Runs `stage`, and answers when what it staged is durable.
+    ///
+    /// # Errors
+    /// What `stage` refused with, or [`NodeError::Storage`] and [`NodeError::Stopped`] when it is
+    /// unknown whether the write is durable.
+    pub(super) async fn write<T, E>(
+        &self,
+        stage: impl FnOnce(&mut Queue) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, NodeError>
+    where
+        T: Send + 'static,
+        E: Into<NodeError>,
+    {
+        self.write_then(stage, |_, staged| staged).await
+    }
+
+    /// Runs `stage`, and once what it staged is durable `then`, which reads the answer.
+    ///
+    /// # Errors
+    /// As [`Storage::write`].
+    pub(super) async fn write_then<S, T, E>(
+        &self,
+        stage: impl FnOnce(&mut Queue) -> Result<S, E> + Send + 'static,
+        then: impl FnOnce(&mut Queue, S) -> T + Send + 'static,
+    ) -> Result<T, NodeError>
+    where
+        S: Send + 'static,
+        T: Send + 'static,
+        E: Into<NodeError>,
+    {
+        let (answer, answered) = oneshot::channel::<Result<T, NodeError>>();
+        let job: StageFn = Box::new(move |queue| match stage(queue) {
+            Ok(staged) => Some(Box::new(move |durable: Result<&mut Queue, Failure>| {
+                let outcome = durable.map(|queue| then(queue, staged));
+                // Whoever asked may have gone; the write stands all the same.
+                let _ = answer.send(outcome.map_err(NodeError::Storage));
+            })),
+            Err(refused) => {
+                let _ = answer.send(Err(refused.into()));
+                None
+            }
+        });
+        self.jobs.send(Job::Write(job)).await.map_err(|_| self.stopped())?;
+        answered.await.map_err(|_| self.stopped())?
+    }
+
+    /// Runs `read` between two commits.
+    ///
+    /// # Errors
+    /// [`NodeError::Storage`] or [`NodeError::Stopped`] when the thread has ended.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut Queue) -> T + Send + 'static,
+    ) -> Result<T, NodeError> {
+        let (answer, answered) = oneshot::channel();
+        let job: ReadFn = Box::new(move |queue| {
+            let _ = answer.send(read(queue));
+        });
+        self.jobs.send(Job::Read(job)).await.map_err(|_| self.stopped())?;
+        answered.await.map_err(|_| self.stopped())
+    }
+
+    /// Finishes the writes that wait, closes the store and ends the thread.
+    ///
+    /// # Errors
+    /// [`NodeError::Storage`] when the last commit failed.
+    pub(super) async fn shutdown(&self) -> Result<(), NodeError> {
+        let (answer, answered) = oneshot::channel();
+        if self.jobs.send(Job::Shutdown(answer)).await.is_err() {
+            return self
+                .failure
+                .get()
+                .map_or(Ok(()), |failure| Err(NodeError::Storage(Arc::clone(failure))));
+        }
+        answered.await.map_err(|_| self.stopped())?.map_err(NodeError::Storage)
+    }
+
+    fn stopped(&self) -> NodeError {
+        let failure = self.failure.get();
+        failure.map_or(NodeError::Stopped, |failure| NodeError::Storage(Arc::clone(failure)))
+    }
+}
+
+impl fmt::Debug for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Storage").field("failure", &self.failure.get()).finish_non_exhaustive()
+    }
+}
+
+/// The thread's side.
+struct Worker {
+    queue: Queue,
+    waiting: mpsc::Receiver<Job>,
+    notice: Box<dyn Fn(Changes) + Send>,
+    failure: Arc<OnceLock<Failure>>,
+}
+
+/// The jobs of one turn.
+#[derive(Default)]
+struct Turn {
+    completions: Vec<CompleteFn>,
+    reads: Vec<ReadFn>,
+    shutdown: Option<oneshot::Sender<Result<(), Failure>>>,
+}
+
+impl Worker {
+    fn run(mut self) {
+        while let Some(first) = self.waiting.blocking_recv() {
+            let turn = self.gather(first);
+            if self.commit(turn.completions).is_err() {
+                return;
+            }
+            for read in turn.reads {
+                read(&mut self.queue);
+            }
+            if let Some(answer) = turn.shutdown {
+                let _ = answer.send(self.queue.close().map_err(Arc::new));
+                return;
+            }
+        }
+        if let Err(error) = self.queue.close() {
+            tracing::error!(%error, "the store was not closed in order");
+        }
+    }
+
+    /// Takes what waits, up to the size of a group.
+    fn gather(&mut self, first: Job) -> Turn {
+        let mut turn = Turn::default();
+        let mut next = Some(first);
+        let mut count = 0;
+        while let Some(job) = next {
+            match job {
+                Job::Write(stage) => turn.completions.extend(stage(&mut self.queue)),
+                Job::Read(read) => turn.reads.push(read),
+                Job::Shutdown(answer) => {
+                    turn.shutdown = Some(answer);
+                    break;
+                }
+            }
+            count += 1;
+            let full =
+                count >= GROUP_JOB_COUNT_MAX || self.queue.staged_size() >= GROUP_STAGED_SIZE_MAX;
+            next = if full { None } else { self.waiting.try_recv().ok() };
+        }
+        turn
+    }
+
+    /// Makes what is staged durable, then tells everyone. An error ends the thread: what the disk
+    /// holds is known again only after the next open.
+    fn commit(&mut self, completions: Vec<CompleteFn>) -> Result<(), Failure> {
+        match self.queue.commit() {
+            Ok(changes) => {
+                for complete in completions {
+                    complete(Ok(&mut self.queue));
+                }
+                if !changes.is_empty() {
+                    (self.notice)(changes);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(%error, "the store failed: the node takes nothing more");
+                let failure = Arc::clone(self.failure.get_or_init(|| Arc::new(error)));
+                for complete in completions {
+                    complete(Err(Arc::clone(&failure)));
+                }
+                Err(failure)
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Nodes with real stores, each behaviour over TCP on loopback and over the in-memory network from
+//! one body.
+#![cfg(feature = "node")]
+
+#[macro_use]
+mod fixture;
+
+mod acknowledgements;
+mod delivery;
+mod long_bodies;
+mod marks;
+mod removal;
+mod sessions;
