@@ -1,6 +1,8 @@
 //! A durable message queue between peers: signed logs, sealed messages, no broker.
 
 pub mod crypto;
+#[cfg(feature = "gateway")]
+pub mod gateway;
 pub mod limits;
 pub mod log;
 pub mod manual;

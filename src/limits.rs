@@ -235,3 +235,28 @@ pub const DAY_CHECK_MS: u64 = 60_000;
 /// Bytes of a socket's path that every system takes: the shortest has room for 104 with the end
 /// mark (unix(7) says 108).
 pub const SOCKET_PATH_SIZE_MAX: usize = 100;
+
+// The local API and the program.
+
+/// Milliseconds for which a process that finds the lock held looks for an answer of its holder:
+/// longer than a store takes to open after a crash.
+pub const ATTACH_MS_MAX: u64 = 10_000;
+/// Milliseconds between two looks.
+pub const ATTACH_RETRY_MS: u64 = 20;
+/// Milliseconds that requests in flight are given when their server ends; those cut off are
+/// repeated to the next one.
+pub const SERVE_END_MS_MAX: u64 = 1_000;
+/// Bytes of a JSON request body: 10 000 places are far below it.
+pub const API_BODY_SIZE_MAX: usize = 2 << 20;
+/// Bytes of one line of `send --lines`, which is held in memory whole.
+pub const LINE_SIZE_MAX: usize = 16 << 20;
+/// Lines that become durable together: one block.
+pub const LINE_BATCH_COUNT_MAX: usize = BLOCK_ENTRY_COUNT_MAX;
+/// Bytes of lines that become durable together; passed by one line.
+pub const LINE_BATCH_SIZE_MAX: usize = 256 * 1024;
+/// Batches of lines on their way to the disk at once.
+pub const LINE_BATCH_FLIGHT_MAX: usize = 4;
+/// Bytes of whole lines that a client reads and hands on at once.
+pub const LINE_BLOCK_SIZE: usize = 64 * 1024;
+/// Blocks of lines that a client keeps until it knows them durable, to repeat them if need be.
+pub const LINE_BLOCK_COUNT_MAX: usize = 64;

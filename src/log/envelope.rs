@@ -7,7 +7,10 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::limits::{ENVELOPE_HEAD_SIZE_MAX, IDEMPOTENCY_KEY_SIZE_MAX, LABEL_COUNT_MAX};
+use crate::limits::{
+    BODY_CHUNK_SIZE, ENVELOPE_HEAD_SIZE_MAX, IDEMPOTENCY_KEY_SIZE_MAX, LABEL_COUNT_MAX,
+    SEAL_TAG_SIZE,
+};
 use crate::types::{Epoch, Seq, UnixMs, bounded};
 
 /// What stands before a payload. A plain message has none of it and spends one byte.
@@ -140,6 +143,15 @@ impl Envelope {
     }
 }
 
+/// Bytes of the text in a sealed body of `body_len` bytes, with a plain envelope before it. Before
+/// what is opened nobody knows another's: its fields are counted as text.
+#[must_use]
+pub fn plain_text_size(body_len: u64) -> u64 {
+    let fits = |size: usize| u64::try_from(size).expect("a chunk's size fits u64");
+    let tags = body_len.div_ceil(fits(BODY_CHUNK_SIZE)).saturating_mul(fits(SEAL_TAG_SIZE));
+    body_len.saturating_sub(tags).saturating_sub(PLAIN_HEAD_SIZE)
+}
+
 struct Writer {
     bits: u16,
     bytes: Vec<u8>,
@@ -188,6 +200,8 @@ const IDEMPOTENCY_KEY: u16 = 1 << 5;
 const REPLY_TO: u16 = 1 << 6;
 const TRACE: u16 = 1 << 7;
 const KNOWN: u16 = (1 << 8) - 1;
+/// Bytes of the head of an envelope without fields.
+const PLAIN_HEAD_SIZE: u64 = 1;
 
 #[cfg(test)]
 mod tests {
@@ -280,5 +294,17 @@ mod tests {
         let mut ordering_key = vec![4, 0xfe, 0x1f];
         ordering_key.extend([0; ENVELOPE_HEAD_SIZE_MAX]);
         assert_eq!(Envelope::decode(&ordering_key), Err(EnvelopeError::Fields));
+    }
+
+    #[test]
+    fn a_plain_text_s_size_is_known_without_opening_it() {
+        let mut head = Vec::new();
+        Envelope::default().encode(&mut head).unwrap();
+        assert_eq!(u64::try_from(head.len()).unwrap(), PLAIN_HEAD_SIZE);
+        assert_eq!(plain_text_size(16 + 1), 0);
+        assert_eq!(plain_text_size(32_768), 32_751);
+        assert_eq!(plain_text_size(32_768 + 17), 32_752);
+        assert_eq!(plain_text_size(0), 0);
+        assert!(plain_text_size(u64::MAX) < u64::MAX);
     }
 }

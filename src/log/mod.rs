@@ -40,7 +40,7 @@ pub use block_builder::{BlockBuilder, BuiltBlock};
 pub use chunk::{Chunk, FoldError, Folded, Item, Shown, fold};
 pub use draft::{Appended, Draft, DraftBody};
 pub use entry::{Decoded, HEADER_VERSION, Header, HeaderBytes, HeaderError, leaf_hash};
-pub use envelope::{Envelope, EnvelopeError, ReplyTo, TraceContext};
+pub use envelope::{Envelope, EnvelopeError, ReplyTo, TraceContext, plain_text_size};
 pub use error::{BlockError, LogError};
 pub use head::{Head, SignedHead};
 pub use idempotency::IdempotencyHash;

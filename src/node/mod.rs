@@ -46,6 +46,7 @@ mod status;
 mod storage_thread;
 mod stream;
 mod uses;
+mod waiting;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -221,6 +222,15 @@ impl Node {
     /// [`NodeError::NotFound`], [`NodeError::Unsupported`].
     pub async fn read(&self, from: Id, epoch: Option<Epoch>, seq: Seq) -> Result<Body, NodeError> {
         Body::open(Arc::clone(&self.inner), from, epoch, seq).await
+    }
+
+    /// The first life of a sender's log that this node has seen: the one that `<from>@<seq>` means.
+    /// `None` when nothing of the sender ever came.
+    ///
+    /// # Errors
+    /// [`NodeError::Storage`].
+    pub async fn first_epoch(&self, from: Id) -> Result<Option<Epoch>, NodeError> {
+        self.inner.storage.read(move |queue| queue.first_epoch(&from)).await
     }
 
     /// What the node is and does at this moment.

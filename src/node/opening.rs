@@ -8,7 +8,7 @@ use super::sealing::{Sealing, body_key};
 use super::storage_thread::Storage;
 use crate::crypto::Opener;
 use crate::limits::BODY_CHUNK_SIZE;
-use crate::log::{Decoded, Envelope, EnvelopeError, Header};
+use crate::log::{Decoded, Envelope, EnvelopeError, Header, plain_text_size};
 use crate::queue::{Offer, OfferBody};
 use crate::types::{Id, Seq};
 
@@ -43,7 +43,7 @@ impl Opening<'_> {
             OfferBody::Inline(sealed) => self.open_inline(&offer, &header, sealed),
             OfferBody::Held => self.open_held(&offer, &header).await?,
             OfferBody::Long => {
-                let size = header.body_len;
+                let size = plain_text_size(header.body_len);
                 return Ok(Opened::Message(message(&offer, size, Text::Long)));
             }
         };

@@ -6,9 +6,8 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use super::offer::OfferBody;
-use crate::limits::{PAGE_COUNT_MAX, PAGE_SIZE_MAX, SEAL_TAG_SIZE};
+use crate::limits::{PAGE_COUNT_MAX, PAGE_SIZE_MAX};
 use crate::log::Decoded;
-use crate::sync::body::BodyCheck;
 use crate::types::{Epoch, Id, Seq, UnixMs};
 
 /// Which messages a list shows.
@@ -44,7 +43,7 @@ pub struct Listed {
     pub is_first_life: bool,
     /// What became of it.
     pub state: ListState,
-    /// Bytes of what is sealed: the text and the envelope's head before it.
+    /// Bytes of the text, and of the envelope's fields when it is not plain.
     pub size: u64,
     /// When its author wrote it, by the author's clock.
     pub time: UnixMs,
@@ -119,13 +118,6 @@ impl Listed {
     }
 }
 
-/// Bytes of the text in a sealed body of `len` bytes, with the envelope's head.
-pub(super) fn opened_size(len: u64) -> u64 {
-    let tags = u64::from(BodyCheck::chunk_count(len));
-    let tag = u64::try_from(SEAL_TAG_SIZE).expect("a tag's size fits u64");
-    len.saturating_sub(tags.saturating_mul(tag))
-}
-
 impl fmt::Display for ListState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -172,12 +164,5 @@ mod tests {
         {
             assert_eq!(text.parse::<Cursor>(), Err(CursorError));
         }
-    }
-
-    #[test]
-    fn the_tag_of_each_chunk_is_no_text() {
-        assert_eq!(opened_size(16), 0);
-        assert_eq!(opened_size(32_768), 32_752);
-        assert_eq!(opened_size(32_768 + 17), 32_752 + 1);
     }
 }

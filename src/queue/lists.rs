@@ -5,14 +5,14 @@ use peermq_storage::Store;
 use super::dispatch::LogKey;
 use super::error::QueueError;
 use super::inbox::Inbox;
-use super::listing::{Cursor, Fill, ListState, Listed, Page, opened_size};
+use super::listing::{Cursor, Fill, ListState, Listed, Page};
 use super::offer::{Offer, OfferBody, TakeBudget};
 use super::outbox::Outbox;
 use super::peer_book::PeerBook;
 use super::sets::Kind;
 use super::sizes::read_block;
 use crate::limits::PAGE_COUNT_MAX;
-use crate::log::{Content, Decoded, Header, OwnEntry};
+use crate::log::{Content, Decoded, Header, OwnEntry, plain_text_size};
 use crate::types::{Id, Recipient, Seq};
 
 /// Which received entries are shown.
@@ -201,7 +201,7 @@ impl Outbox {
             seq,
             is_first_life: true,
             state,
-            size: opened_size(header.body_len),
+            size: plain_text_size(header.body_len),
             time: header.time,
             header: Decoded::Header(header),
             body,
@@ -210,7 +210,7 @@ impl Outbox {
 }
 
 fn listed(offer: Offer, state: ListState) -> Listed {
-    let (size, time) = (opened_size(offer.body_len()), offer.time());
+    let (size, time) = (plain_text_size(offer.body_len()), offer.time());
     let Offer { from: peer, epoch, seq, is_first_life, header, body, .. } = offer;
     Listed { peer, epoch, seq, is_first_life, state, size, time, header, body }
 }

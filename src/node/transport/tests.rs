@@ -138,7 +138,7 @@ async fn a_stranger_gets_no_byte_until_the_deadline() {
         let mut received = Vec::new();
         // What was not read makes the close a reset; either way there is no byte.
         let _ = socket.read_to_end(&mut received).await;
-        assert_eq!(received, []);
+        assert_eq!(received, b"");
     }
 }
 

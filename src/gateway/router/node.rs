@@ -1,0 +1,21 @@
+//! The node itself: who it is and how it stands.
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+
+use super::Api;
+use super::error::ApiError;
+use crate::gateway::schema::{NodeInfo, Status};
+
+pub(super) fn routes() -> Router<Api> {
+    Router::new().route("/v1/node", get(info)).route("/v1/status", get(status))
+}
+
+async fn info(State(api): State<Api>) -> Json<NodeInfo> {
+    Json(NodeInfo { id: api.node.id(), epoch: api.node.epoch() })
+}
+
+async fn status(State(api): State<Api>) -> Result<Json<Status>, ApiError> {
+    Ok(Json(api.node.status().await?.into()))
+}
