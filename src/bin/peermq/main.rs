@@ -1,2 +1,55 @@
-//! x
-fn main() {}
+//! The `peermq` program: a thin shell over the local API.
+//!
+//! `args` is the command line as it is written, `commands` what it means, `output` what it prints.
+
+mod args;
+mod commands;
+mod context;
+mod error;
+mod escape;
+mod output;
+mod place;
+mod progress;
+mod quantity;
+mod source;
+mod time;
+mod usage;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::Arguments;
+use crate::error::CliError;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage::refuse(&error),
+    };
+    start_log();
+    match commands::run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            error.exit_code()
+        }
+    }
+}
+
+/// Writes the error's line, if it has one, to standard error.
+fn complain(error: &CliError) {
+    if let Some(line) = error.line() {
+        // There is nowhere left to say that standard error is closed.
+        let _ = writeln!(io::stderr(), "{line}");
+    }
+}
+
+/// Shows what a node does, on standard error, when `PEERMQ_LOG` asks for it.
+fn start_log() {
+    if let Ok(filter) = EnvFilter::try_from_env("PEERMQ_LOG") {
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    }
+}

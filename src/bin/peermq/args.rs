@@ -1,0 +1,272 @@
+//! The command line as it is written: words, paths and numbers, not yet ids or places.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use peermq_storage::Kind;
+
+use crate::quantity::{self, QuotaArg};
+
+/// A durable message queue between peers: signed logs, sealed messages, no broker.
+///
+/// Every command works whether or not another one runs on the same data directory: the first one
+/// becomes the node, the others use it.
+#[derive(Debug, Parser)]
+#[command(name = "peermq", version, arg_required_else_help = true, after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What every verb takes.
+#[derive(Debug, Args)]
+pub(crate) struct GlobalArgs {
+    /// The node's directory: key, store, lock and socket [default: the user's data directory].
+    #[arg(short, long, global = true, value_name = "DIR", env = "PEERMQ_DATADIR")]
+    pub(crate) datadir: Option<PathBuf>,
+    /// Print one JSON object a line.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// The store that a new data directory gets; an old one remembers its own.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) store: Option<Kind>,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Print this node's id; the first use creates it.
+    #[command(after_help = "Examples:\n  peermq id\n  peermq -d /tmp/a id --json")]
+    Id,
+    /// Let peers' messages in.
+    #[command(after_help = ADD_PEER_EXAMPLES)]
+    AddPeer(AddPeerArgs),
+    /// Let no more of a peer's messages in, and cut its session before returning.
+    ///
+    /// What the peer sent before stays stored, and is offered like before.
+    #[command(after_help = "Examples:\n  peermq remove-peer $PEER")]
+    RemovePeer(RemovePeerArgs),
+    /// List the peers whose messages are let in.
+    #[command(after_help = "Examples:\n  peermq peers\n  peermq peers --json")]
+    Peers,
+    /// Send a message, or many; done when they are on this disk.
+    ///
+    /// The peer gets them as soon as `connect` or `listen` brings the two nodes together. Without
+    /// --message, --file or --lines the message is read from standard input to its end.
+    #[command(after_help = SEND_EXAMPLES)]
+    Send(SendArgs),
+    /// Wait for peers and print each unread message, then archive it.
+    ///
+    /// Messages are printed as `MESSAGE <from>@<seq> <text>`. A text may hold line feeds: who does
+    /// not trust a sender reads --json.
+    #[command(after_help = LISTEN_EXAMPLES)]
+    Listen(ListenArgs),
+    /// Stay connected to a peer, and print its acknowledgements to standard error.
+    ///
+    /// Lost connections are redialled for ever; Ctrl-C ends it. Acknowledgements are printed as
+    /// `ACK <to>@<first>[-<last>] stored|archived|rejected`.
+    #[command(after_help = CONNECT_EXAMPLES)]
+    Connect(ConnectArgs),
+    /// List stored messages, and change nothing.
+    #[command(after_help = MESSAGES_EXAMPLES)]
+    Messages(MessagesArgs),
+    /// Write one message's text to standard output, whatever its size.
+    #[command(after_help = "Examples:\n  peermq show $PEER@0\n  peermq show $PEER@17 >film.mkv")]
+    Show(PlaceArgs),
+    /// Mark a message as read: it is offered no more, and stays stored.
+    #[command(after_help = "Examples:\n  peermq archive $PEER@0")]
+    Archive(PlaceArgs),
+    /// Drop a message for good.
+    #[command(after_help = "Examples:\n  peermq clear $PEER@0")]
+    Clear(PlaceArgs),
+    /// Print what this node holds and to whom it is connected.
+    #[command(after_help = "Examples:\n  peermq status\n  peermq status --json")]
+    Status,
+    /// Run two nodes in a temporary directory and show how they talk.
+    #[command(after_help = "Examples:\n  peermq demo")]
+    Demo,
+    /// Print a completion script for a shell.
+    #[command(hide = true)]
+    Completions(CompletionsArgs),
+    /// Print the manual page.
+    #[command(hide = true)]
+    Man,
+}
+
+/// What `add-peer` takes.
+#[derive(Debug, Args)]
+pub(crate) struct AddPeerArgs {
+    /// Ids: 64 hex digits each, as `peermq id` prints them.
+    #[arg(required = true, value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+    /// How much unread may wait here from each: SIZE[,MESSAGES] [default: 1GiB,4194304].
+    #[arg(long, value_name = "SIZE", value_parser = quantity::quota)]
+    pub(crate) quota: Option<QuotaArg>,
+}
+
+/// What `remove-peer` takes.
+#[derive(Debug, Args)]
+pub(crate) struct RemovePeerArgs {
+    /// Ids: 64 hex digits each.
+    #[arg(required = true, value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+}
+
+/// What `send` takes.
+#[derive(Debug, Args)]
+pub(crate) struct SendArgs {
+    /// The recipient's id.
+    #[arg(long, value_name = "ID")]
+    pub(crate) to: String,
+    /// The message itself.
+    #[arg(long, short, value_name = "TEXT", allow_hyphen_values = true, group = "source")]
+    pub(crate) message: Option<OsString>,
+    /// Send a file as one message of up to 1 GiB.
+    #[arg(long, value_name = "PATH", group = "source")]
+    pub(crate) file: Option<PathBuf>,
+    /// Send each line of a file as a message; - is standard input.
+    #[arg(long, value_name = "PATH", group = "source")]
+    pub(crate) lines: Option<PathBuf>,
+    /// Wait until the peer has it on its disk, or is done with it.
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) wait: Option<WaitLevel>,
+    /// How long to wait, like 500ms, 30s or 5m; then exit with 3 [default: for ever].
+    #[arg(long, value_name = "TIME", value_parser = quantity::duration, requires = "wait")]
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// What `--wait` waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WaitLevel {
+    /// It is on the peer's disk.
+    Stored,
+    /// The peer has archived or cleared it.
+    Archived,
+}
+
+/// What `listen` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ListenArgs {
+    /// The address to bind [default: any address, the port of last time].
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) addr: Option<String>,
+    /// Leave the messages unread: the next `listen` prints them again.
+    #[arg(long)]
+    pub(crate) no_archive: bool,
+}
+
+/// What `connect` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ConnectArgs {
+    /// The peer's id.
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// Try this address too; none is needed on one machine or one local network.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) addr: Option<String>,
+}
+
+/// What `messages` takes.
+#[derive(Debug, Args)]
+pub(crate) struct MessagesArgs {
+    /// Which messages.
+    #[arg(long, value_name = "SET", default_value = "unread")]
+    pub(crate) set: SetName,
+}
+
+/// The sets that `messages` lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SetName {
+    /// Received and not yet archived.
+    Unread,
+    /// Received and archived.
+    Archived,
+    /// Sent by this node.
+    Sent,
+}
+
+/// What `show`, `archive` and `clear` take.
+#[derive(Debug, Args)]
+pub(crate) struct PlaceArgs {
+    /// The message: its sender's id, @ and its number, as `listen` prints it.
+    #[arg(value_name = "FROM@SEQ")]
+    pub(crate) place: String,
+}
+
+/// What `completions` takes.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell.
+    pub(crate) shell: Shell,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  peermq -d /tmp/a id                               on the one side: its id
+  peermq -d /tmp/a add-peer $B                      let B's messages in
+  peermq -d /tmp/a listen                           print what arrives
+  peermq -d /tmp/b send --to $A --message hello     on the other side: send
+  peermq -d /tmp/b connect $A                       deliver
+
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 timed out waiting.
+PEERMQ_LOG=debug shows what a node does.";
+
+const ADD_PEER_EXAMPLES: &str = "\
+Examples:
+  peermq add-peer $PEER
+  peermq add-peer $ONE $TWO --quota 64MiB,100000";
+
+const SEND_EXAMPLES: &str = "\
+Examples:
+  peermq send --to $PEER --message 'hello there'
+  peermq send --to $PEER --file report.pdf
+  seq 100000 | peermq send --to $PEER --lines -
+  date | peermq send --to $PEER --wait archived --timeout 30s";
+
+const LISTEN_EXAMPLES: &str = "\
+Examples:
+  peermq listen
+  peermq listen --addr 192.0.2.7:4000
+  peermq listen --json | jq -r .text";
+
+const CONNECT_EXAMPLES: &str = "\
+Examples:
+  peermq connect $PEER
+  peermq connect $PEER --addr peer.example:4000";
+
+const MESSAGES_EXAMPLES: &str = "\
+Examples:
+  peermq messages
+  peermq messages --set archived
+  peermq messages --set sent --json";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_message_may_begin_with_a_hyphen() {
+        let line = ["peermq", "send", "--to", "x", "--message", "--file"];
+        let arguments = Arguments::try_parse_from(line).unwrap();
+        let Verb::Send(send) = arguments.verb else { panic!("another verb") };
+        assert_eq!(send.message, Some("--file".into()));
+    }
+
+    #[test]
+    fn a_message_has_one_source() {
+        let line = ["peermq", "send", "--to", "x", "--message", "a", "--file", "b"];
+        Arguments::try_parse_from(line).unwrap_err();
+    }
+}

@@ -1,0 +1,123 @@
+//! What every command is given: the data directory, the way to its node, and the output.
+
+use std::path::PathBuf;
+
+use etcetera::BaseStrategy;
+use peermq::gateway::{Client, ClientError, Opening};
+use peermq_storage::Kind;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::args::GlobalArgs;
+use crate::error::CliError;
+use crate::output::Output;
+
+/// What every command is given.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) directory: PathBuf,
+    store: Option<Kind>,
+    pub(crate) output: Output,
+}
+
+impl Context {
+    /// Takes the flags that every verb has.
+    pub(crate) fn new(global: GlobalArgs) -> Result<Self, CliError> {
+        let directory = global.datadir.map_or_else(default_directory, Ok)?;
+        Ok(Self { directory, store: global.store, output: Output::new(global.json) })
+    }
+
+    /// Does `work` with the directory's node, and ends in order whatever came of it. Ctrl-C, SIGTERM
+    /// and a closed pipe end it early, wherever it is.
+    pub(crate) async fn with_client(
+        &self,
+        work: impl AsyncFnOnce(&Client) -> Result<(), CliError>,
+    ) -> Result<(), CliError> {
+        self.with_client_until(async |client, stop| {
+            tokio::select! {
+                worked = work(client) => worked,
+                early = stop.wait() => Err(early),
+            }
+        })
+        .await
+    }
+
+    /// As [`Context::with_client`], for work that is to end early only where it looks for it.
+    pub(crate) async fn with_client_until(
+        &self,
+        work: impl AsyncFnOnce(&Client, &mut Stop) -> Result<(), CliError>,
+    ) -> Result<(), CliError> {
+        let mut stop = Stop { interrupt: Interrupt::new()?, output: self.output };
+        let opening = Opening::new(self.directory.clone());
+        let opening = self.store.into_iter().fold(opening, Opening::store);
+        let client = tokio::select! {
+            client = Client::open(opening) => client?,
+            () = stop.interrupt.next() => return Err(CliError::Interrupted),
+        };
+        let worked = work(&client, &mut stop).await;
+        let closed = tokio::select! {
+            closed = client.close() => closed.map_err(CliError::from),
+            () = stop.interrupt.next() => Err(CliError::Interrupted),
+        };
+        worked.and(closed)
+    }
+}
+
+/// Why a command may end early.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    interrupt: Interrupt,
+    output: Output,
+}
+
+impl Stop {
+    /// Waits for Ctrl-C, SIGTERM, or the end of whoever reads the results.
+    pub(crate) async fn wait(&mut self) -> CliError {
+        tokio::select! {
+            closed = self.output.closed() => closed,
+            () = self.interrupt.next() => CliError::Interrupted,
+        }
+    }
+}
+
+impl From<ClientError> for CliError {
+    fn from(error: ClientError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// Ctrl-C and SIGTERM.
+#[derive(Debug)]
+pub(crate) struct Interrupt {
+    ctrl_c: Signal,
+    terminate: Signal,
+}
+
+impl Interrupt {
+    pub(crate) fn new() -> Result<Self, CliError> {
+        let catch = |kind| {
+            signal(kind).map_err(|error| {
+                CliError::Failed(format!("expected to catch signals, got: {error}"))
+            })
+        };
+        let ctrl_c = catch(SignalKind::interrupt())?;
+        Ok(Self { ctrl_c, terminate: catch(SignalKind::terminate())? })
+    }
+
+    /// Waits for either.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.ctrl_c.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Where the user's programs keep their data, by the conventions of the system.
+fn default_directory() -> Result<PathBuf, CliError> {
+    match etcetera::choose_base_strategy() {
+        Ok(strategy) => Ok(strategy.data_dir().join("peermq")),
+        Err(_) => Err(CliError::Failed(
+            "expected a home directory to keep the data in, got none: name one with -d DIR".into(),
+        )),
+    }
+}

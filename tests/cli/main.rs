@@ -1,0 +1,22 @@
+//! The program as its users run it: real processes, real directories, real sockets on this machine.
+//!
+//! Each test has data directories of its own and meets nobody else: nodes of one test find each
+//! other through a rendezvous folder of that test. Nothing sleeps; lines are waited for.
+
+#![expect(clippy::indexing_slicing, reason = "tests may, where bounds are at hand")]
+#![expect(clippy::unwrap_used, reason = "tests may: a panic is a failure")]
+
+mod bad_input;
+mod bodies;
+mod crashes;
+mod demo;
+mod ending;
+mod json;
+mod lines;
+mod peers;
+mod sharing;
+mod stored;
+mod support;
+mod texts;
+mod waiting;
+mod walk_through;
