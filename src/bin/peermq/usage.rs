@@ -72,7 +72,7 @@ mod tests {
         assert_eq!(text, expected);
         let text = said(&["peermq", "send", "--to", "x", "--wait", "seen\n"]);
         let expected = "peermq: invalid value 'seen\\n' for '--wait <LEVEL>' [possible values: \
-                        stored, archived]; see --help";
+                        stored, archived]; see peermq --help";
         assert_eq!(text.replace("seen '", "seen\\n'"), expected);
     }
 }
