@@ -198,7 +198,7 @@ fn garbage_at_the_port_gets_no_byte_and_harms_nobody() {
     let machine = Machine::new();
     let (a, b) = machine.pair();
     let (a_id, b_id) = (a.id(), b.id());
-    let mut listener = a.start(&["listen", "--addr", "127.0.0.1:0"]);
+    let listener = a.start(&["listen", "--addr", "127.0.0.1:0"]);
     let address = listener.error_line().strip_prefix("listening on ").unwrap().to_owned();
     for garbage in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0; 128], &[0xff; 4_096], b""] {
         let mut stream = TcpStream::connect(&address).unwrap();
@@ -227,10 +227,10 @@ fn a_garbage_peer_at_an_address_does_not_keep_the_right_one_away() {
         }
     });
     b.send(&a_id, "hello");
-    let mut connection = b.start(&["connect", &a_id, "--addr", &address]);
-    let mut listener = a.listen();
+    let connection = b.start(&["connect", &a_id, "--addr", &address]);
+    let listener = a.listen();
     listener.expect(&b_id, 0, &["hello"]);
-    archived(&mut connection, 0);
+    archived(&connection, 0);
 }
 
 /// Runs a script as root of a namespace of its own, where it may mount.

@@ -15,8 +15,8 @@ fn a_body_over_16_mib_is_named_by_its_size_and_kept_before_it_is_archived() {
     let file = write(&machine.path("file"), &bytes);
     b.succeeds(&["send", "--to", &a_id, "--file", &file]);
     b.send(&a_id, "behind it");
-    let mut listener = a.listen();
-    let mut connection = b.start(&["connect", &a_id]);
+    let listener = a.listen();
+    let connection = b.start(&["connect", &a_id]);
     let place = format!("{b_id}@0");
     assert_eq!(listener.line(), format!("MESSAGE {place} [20971520 bytes: peermq show {place}]"));
     listener.expect(&b_id, 1, &["behind it"]);
@@ -25,7 +25,7 @@ fn a_body_over_16_mib_is_named_by_its_size_and_kept_before_it_is_archived() {
         .lines()
         .all(|line| line.contains(" archived "))
     {
-        archived(&mut connection, 0);
+        archived(&connection, 0);
     }
     drop((listener, connection));
     let shown = a.run(&["show", &place]);
@@ -40,7 +40,7 @@ fn a_body_over_16_mib_is_its_size_alone_in_json() {
     let file = machine.path("file");
     File::create(&file).unwrap().set_len((16 << 20) + 1).unwrap();
     b.succeeds(&["send", "--to", &a_id, "--file", file.to_str().unwrap()]);
-    let mut listener = a.start(&["listen", "--json"]);
+    let listener = a.start(&["listen", "--json"]);
     let _connection = b.start(&["connect", &a_id]);
     let message: Value = serde_json::from_str(&listener.line()).unwrap();
     let mut keys: Vec<_> = message.as_object().unwrap().keys().collect();

@@ -134,7 +134,7 @@ fn what_a_killed_sender_had_confirmed_is_kept_in_order() {
         }
         count = seqs.len();
     }
-    let mut listener = a.start(&["listen"]);
+    let listener = a.start(&["listen"]);
     let _connection = b.start(&["connect", &a_id]);
     for number in 0..count {
         assert_eq!(seq(&listener.line(), &b_id), number);

@@ -49,6 +49,6 @@ fn what_a_closed_pipe_did_not_take_stays_unread() {
     assert_eq!(listener.wait().unwrap().code(), Some(0));
     b.send(&a_id, "kept");
     let _connection = b.start(&["connect", &a_id]);
-    let mut listener = a.listen();
+    let listener = a.listen();
     listener.expect(&b_id, 0, &["kept"]);
 }

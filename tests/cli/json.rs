@@ -37,8 +37,8 @@ fn messages_are_objects_with_text_or_base64() {
     b.send(&a_id, "two\nlines \u{1b}");
     let file = write(&machine.path("file"), [0xff, 0x00, 0x10]);
     b.succeeds(&["send", "--to", &a_id, "--file", &file]);
-    let mut listener = a.start(&["listen", "--json"]);
-    let mut connection = b.start(&["connect", "--json", &a_id]);
+    let listener = a.start(&["listen", "--json"]);
+    let connection = b.start(&["connect", "--json", &a_id]);
     let text: Value = serde_json::from_str(&listener.line()).unwrap();
     assert_eq!(keys(&text), ["epoch", "from", "seq", "text", "time"]);
     assert_eq!((&text["from"], &text["seq"]), (&json!(b_id), &json!(0)));
@@ -61,7 +61,7 @@ fn lists_and_status_are_objects() {
     let sent = objects(&b.succeeds(&["messages", "--set", "sent", "--json"]));
     assert_eq!(keys(&sent[0]), ["epoch", "seq", "size", "state", "time", "to"]);
     assert_eq!((&sent[0]["to"], &sent[0]["size"]), (&json!(a_id), &json!(5)));
-    let mut listener = a.start(&["listen", "--no-archive"]);
+    let listener = a.start(&["listen", "--no-archive"]);
     let connection = b.start(&["connect", &a_id]);
     listener.expect(&b_id, 0, &["hello"]);
     let unread = objects(&a.succeeds(&["messages", "--json"]));

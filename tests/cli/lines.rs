@@ -12,7 +12,7 @@ fn ten_thousand_lines_arrive_once_and_in_order() {
     let texts: Vec<String> = (0..10_000).map(|number| format!("line {number} ✓")).collect();
     let file = write(&machine.path("lines"), texts.join("\n"));
     assert_eq!(b.succeeds(&["send", "--to", &a_id, "--lines", &file]), "");
-    let mut listener = a.listen();
+    let listener = a.listen();
     let _connection = b.start(&["connect", &a_id]);
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     listener.expect(&b_id, 0, &texts);
@@ -31,7 +31,7 @@ fn a_line_is_what_stands_before_its_end() {
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["seq"].clone())
         .collect();
     assert_eq!(seqs, [0, 1, 2, 3, 4]);
-    let mut listener = a.listen();
+    let listener = a.listen();
     let _connection = b.start(&["connect", &a_id]);
     listener.expect(&b_id, 0, &["unix", "windows", "", "", "unended"]);
 }
@@ -41,7 +41,7 @@ fn lines_are_sent_as_they_come() {
     let machine = Machine::new();
     let (a, b) = machine.pair();
     let (a_id, b_id) = (a.id(), b.id());
-    let mut listener = a.listen();
+    let listener = a.listen();
     let _connection = b.start(&["connect", &a_id]);
     let mut sending = b.start_piped(&["send", "--to", &a_id, "--lines", "-"]);
     let mut input = sending.child.stdin.take().unwrap();
@@ -63,7 +63,7 @@ fn long_lines_keep_their_place_among_short_ones() {
         (0..1_000).map(|number| if number % 100 == 50 { &*long } else { "short" }).collect();
     let file = write(&machine.path("lines"), texts.join("\n"));
     b.succeeds(&["send", "--to", &a_id, "--lines", &file]);
-    let mut listener = a.listen();
+    let listener = a.listen();
     let _connection = b.start(&["connect", &a_id]);
     listener.expect(&b_id, 0, &texts);
 }
@@ -79,7 +79,7 @@ fn a_failure_says_how_many_lines_are_durable() {
     let line = b.fails(1, &["send", "--to", &a_id, "--lines", &file]);
     assert!(line.contains("at most 16777216 bytes"), "{line}");
     assert!(line.ends_with("durable before that: 2 lines"), "{line}");
-    let mut listener = a.listen();
+    let listener = a.listen();
     let _connection = b.start(&["connect", &a_id]);
     listener.expect(&b_id, 0, &["one", "two"]);
 }

@@ -25,11 +25,11 @@ fn a_stranger_s_messages_are_never_stored() {
     let a_id = a.id();
     stranger.send(&a_id, "let me in");
     b.send(&a_id, "hello");
-    let mut listener = a.listen();
+    let listener = a.listen();
     let _uninvited = stranger.start(&["connect", &a_id]);
-    let mut connection = b.start(&["connect", &a_id]);
+    let connection = b.start(&["connect", &a_id]);
     listener.expect(&b.id(), 0, &["hello"]);
-    archived(&mut connection, 0);
+    archived(&connection, 0);
     let status = a.succeeds(&["status", "--json"]);
     assert!(!status.contains(&stranger.id()), "{status}");
 }
@@ -39,11 +39,11 @@ fn removing_a_peer_cuts_its_session_and_what_comes_after() {
     let machine = Machine::new();
     let (a, b) = machine.pair();
     let (a_id, b_id) = (a.id(), b.id());
-    let mut listener = a.listen();
-    let mut connection = b.start(&["connect", &a_id]);
+    let listener = a.listen();
+    let connection = b.start(&["connect", &a_id]);
     b.send(&a_id, "before");
     listener.expect(&b_id, 0, &["before"]);
-    archived(&mut connection, 0);
+    archived(&connection, 0);
     a.succeeds(&["remove-peer", &b_id]);
     let status = a.succeeds(&["status", "--json"]);
     assert!(status.contains("\"sessions\":[]"), "{status}");
@@ -73,7 +73,7 @@ fn sending_needs_no_added_peer() {
     let (a, b) = (machine.node("a"), machine.node("b"));
     a.succeeds(&["add-peer", &b.id()]);
     b.send(&a.id(), "hello");
-    let mut listener = a.listen();
+    let listener = a.listen();
     let _connection = b.start(&["connect", &a.id()]);
     listener.expect(&b.id(), 0, &["hello"]);
 }

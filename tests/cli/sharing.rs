@@ -9,7 +9,7 @@ fn a_message_sent_while_connect_runs_is_printed_at_once() {
     let machine = Machine::new();
     let (a, b) = machine.pair();
     let (a_id, b_id) = (a.id(), b.id());
-    let mut listener = a.listen();
+    let listener = a.listen();
     let _connection = b.start(&["connect", &a_id]);
     for (seq, text) in (0..).zip(["one", "two", "three"]) {
         b.send(&a_id, text);
@@ -17,7 +17,7 @@ fn a_message_sent_while_connect_runs_is_printed_at_once() {
     }
     let listener_sends = a.succeeds(&["send", "--to", &b_id, "--message", "back", "--json"]);
     assert!(listener_sends.contains("\"seq\":0"), "{listener_sends}");
-    let mut at_b = b.listen();
+    let at_b = b.listen();
     at_b.expect(&a_id, 0, &["back"]);
 }
 
@@ -36,7 +36,7 @@ fn commands_at_the_same_time_lose_nothing() {
             });
         }
     });
-    let mut listener = a.listen();
+    let listener = a.listen();
     let _connection = b.start(&["connect", &a_id]);
     let mut texts = Vec::new();
     for seq in 0..40 {
@@ -61,11 +61,11 @@ fn what_is_attached_takes_over_when_the_holder_ends() {
     writeln!(holding.child.stdin.as_mut().unwrap(), "first").unwrap();
     holding.line();
     assert_eq!(a.holder(), holding.child.id());
-    let mut listener = a.listen();
-    let mut connection = b.start(&["connect", &a_id]);
+    let listener = a.listen();
+    let connection = b.start(&["connect", &a_id]);
     b.send(&a_id, "through the holder");
     listener.expect(&b_id, 0, &["through the holder"]);
-    crate::support::archived(&mut connection, 0);
+    crate::support::archived(&connection, 0);
     assert_eq!(holding.finish().status, Some(0));
     b.send(&a_id, "through the next one");
     listener.expect(&b_id, 1, &["through the next one"]);
@@ -78,15 +78,15 @@ fn what_is_attached_takes_over_when_the_holder_is_killed() {
     let (a, b) = machine.pair();
     let (a_id, b_id) = (a.id(), b.id());
     let holder = a.listen();
-    let mut connection = a.start(&["connect", &b_id]);
-    let mut at_b = b.listen();
+    let connection = a.start(&["connect", &b_id]);
+    let at_b = b.listen();
     a.send(&b_id, "one");
     at_b.expect(&a_id, 0, &["one"]);
-    crate::support::archived(&mut connection, 0);
+    crate::support::archived(&connection, 0);
     holder.kill();
     a.send(&b_id, "two");
     at_b.expect(&a_id, 1, &["two"]);
-    crate::support::archived(&mut connection, 1);
+    crate::support::archived(&connection, 1);
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn lines_cut_off_by_the_holder_s_end_go_on_once_each() {
     writer.join().unwrap();
     let ended = sending.finish();
     assert_eq!((ended.status, &*ended.stderr), (Some(0), ""));
-    let mut listener = a.listen();
+    let listener = a.listen();
     let _connection = b.start(&["connect", &a_id]);
     for number in 0..count {
         assert_eq!(listener.line(), format!("MESSAGE {b_id}@{number} {number}"));

@@ -9,7 +9,7 @@ fn three_unread(machine: &Machine) -> (Node, Node) {
     for text in ["zero", "one", "two"] {
         b.send(&a_id, text);
     }
-    let mut listener = a.start(&["listen", "--no-archive"]);
+    let listener = a.start(&["listen", "--no-archive"]);
     let _connection = b.start(&["connect", &a_id]);
     listener.expect(&b_id, 0, &["zero", "one", "two"]);
     (a, b)
@@ -51,7 +51,7 @@ fn archived_and_cleared_messages_are_offered_no_more() {
     assert_eq!(seqs(&a, "archived", &b_id), [1]);
     assert_eq!(a.succeeds(&["show", &place(1)]), "one");
     a.fails(1, &["show", &place(2)]);
-    let mut listener = a.listen();
+    let listener = a.listen();
     listener.expect(&b_id, 0, &["zero"]);
     a.succeeds(&["clear", &place(1)]);
     assert_eq!(seqs(&a, "archived", &b_id), [0]);

@@ -115,7 +115,7 @@ impl Node {
 
     /// Starts `listen`, and returns when it listens.
     pub(crate) fn listen(&self) -> Running {
-        let mut listener = self.start(&["listen"]);
+        let listener = self.start(&["listen"]);
         let line = listener.error_line();
         assert!(line.starts_with("listening on "), "{line}");
         listener
@@ -185,7 +185,7 @@ impl Running {
     }
 
     /// The next line of results.
-    pub(crate) fn line(&mut self) -> String {
+    pub(crate) fn line(&self) -> String {
         text(self.bytes())
     }
 
@@ -196,12 +196,12 @@ impl Running {
     }
 
     /// Reads standard error up to a line that ends so.
-    pub(crate) fn error_line_ending(&mut self, end: &str) {
+    pub(crate) fn error_line_ending(&self, end: &str) {
         while !self.error_line().ends_with(end) {}
     }
 
     /// The next messages are these, from `first` on, and nothing comes between them.
-    pub(crate) fn expect(&mut self, from: &str, first: u64, texts: &[&str]) {
+    pub(crate) fn expect(&self, from: &str, first: u64, texts: &[&str]) {
         for (seq, text) in (first..).zip(texts) {
             assert_eq!(self.line(), format!("MESSAGE {from}@{seq} {text}"), "{}", self.words);
         }
@@ -254,7 +254,7 @@ impl Drop for Running {
 }
 
 /// Two nodes' exchange is over: the sender knows that all up to `last` is archived.
-pub(crate) fn archived(connection: &mut Running, last: u64) {
+pub(crate) fn archived(connection: &Running, last: u64) {
     connection.error_line_ending(&format!("{last} archived"));
 }
 

@@ -7,7 +7,7 @@ fn texts_arrive_byte_for_byte() {
     let machine = Machine::new();
     let (a, b) = machine.pair();
     let (a_id, b_id) = (a.id(), b.id());
-    let mut listener = a.listen();
+    let listener = a.listen();
     let _connection = b.start(&["connect", &a_id]);
     let texts =
         ["", "wow → 漢字 🦀 عربي", "--file", " spaces ", "\u{1b}[2J\u{7}", "ends with CR\r"];
@@ -32,7 +32,7 @@ fn a_megabyte_of_any_bytes_arrives() {
     let text = "é".repeat(500_000);
     let words = ["send", "--to", &a_id];
     b.run_with(&words, text.as_bytes()).succeeded(&words);
-    let mut listener = a.start(&["listen", "--no-archive"]);
+    let listener = a.start(&["listen", "--no-archive"]);
     let _connection = b.start(&["connect", &a_id]);
     let mut got = Vec::new();
     let expected = [format!("MESSAGE {b_id}@0 ").as_bytes(), &bytes, b"\n"].concat();
@@ -51,7 +51,7 @@ fn nothing_on_standard_input_is_an_empty_message() {
     let (a, b) = machine.pair();
     let (a_id, b_id) = (a.id(), b.id());
     b.succeeds(&["send", "--to", &a_id]);
-    let mut listener = a.listen();
+    let listener = a.listen();
     let _connection = b.start(&["connect", &a_id]);
     listener.expect(&b_id, 0, &[""]);
 }

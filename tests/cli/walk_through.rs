@@ -11,16 +11,16 @@ fn ids_alone_bring_two_nodes_together() {
     for text in ["wow", "cool", "hiiiiiiii"] {
         b.send(&a_id, text);
     }
-    let mut connection = b.start(&["connect", &a_id]);
-    let mut listener = a.start(&["listen"]);
+    let connection = b.start(&["connect", &a_id]);
+    let listener = a.start(&["listen"]);
     listener.expect(&b_id, 0, &["wow", "cool", "hiiiiiiii"]);
-    archived(&mut connection, 2);
+    archived(&connection, 2);
     assert_eq!(connection.interrupt().status, Some(0));
     b.send(&a_id, "beep");
     b.send(&a_id, "boop");
-    let mut connection = b.start(&["connect", &a_id]);
+    let connection = b.start(&["connect", &a_id]);
     listener.expect(&b_id, 3, &["beep", "boop"]);
-    archived(&mut connection, 4);
+    archived(&connection, 4);
     assert_eq!(listener.interrupt().stdout, b"");
 }
 
@@ -30,14 +30,14 @@ fn either_side_may_start_first() {
     let (a, b) = machine.pair();
     let (a_id, b_id) = (a.id(), b.id());
     b.send(&a_id, "listener first");
-    let mut listener = a.listen();
+    let listener = a.listen();
     let connection = b.start(&["connect", &a_id]);
     listener.expect(&b_id, 0, &["listener first"]);
     drop(connection);
     drop(listener);
     b.send(&a_id, "connector first");
     let _connection = b.start(&["connect", &a_id]);
-    let mut listener = a.listen();
+    let listener = a.listen();
     listener.expect(&b_id, 1, &["connector first"]);
 }
 
@@ -46,9 +46,9 @@ fn both_directions_at_once_over_one_connection() {
     let machine = Machine::new();
     let (a, b) = machine.pair();
     let (a_id, b_id) = (a.id(), b.id());
-    let mut at_a = a.listen();
+    let at_a = a.listen();
     let _connection = b.start(&["connect", &a_id]);
-    let mut at_b = b.listen();
+    let at_b = b.listen();
     let texts: Vec<String> = (0..200).map(|number| format!("number {number}")).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     std::thread::scope(|scope| {
@@ -78,7 +78,7 @@ fn three_senders_of_unequal_backlog_each_in_order() {
         let words = ["send", "--to", &a_id, "--lines", "-"];
         sender.run_with(&words, input.as_bytes()).succeeded(&words);
     }
-    let mut listener = a.start(&["listen"]);
+    let listener = a.start(&["listen"]);
     let _connections: Vec<_> =
         senders.iter().map(|sender| sender.start(&["connect", &a_id])).collect();
     let mut next = [0; 3];
@@ -99,11 +99,11 @@ fn what_was_stored_is_readable_after_a_restart_without_its_sender() {
     let (a, b) = machine.pair();
     let (a_id, b_id) = (a.id(), b.id());
     b.send(&a_id, "kept");
-    let mut listener = a.start(&["listen", "--no-archive"]);
+    let listener = a.start(&["listen", "--no-archive"]);
     let connection = b.start(&["connect", &a_id]);
     listener.expect(&b_id, 0, &["kept"]);
     drop((connection, listener));
     assert_eq!(a.succeeds(&["show", &format!("{b_id}@0")]), "kept");
-    let mut listener = a.start(&["listen"]);
+    let listener = a.start(&["listen"]);
     listener.expect(&b_id, 0, &["kept"]);
 }
