@@ -12,7 +12,7 @@ use crate::types::{Index, Recipient, Seq};
 
 /// A block in the making.
 #[derive(Debug)]
-pub struct BlockBuilder {
+pub(super) struct BlockBuilder {
     end: u64,
     recipients: Vec<(Recipient, Seq)>,
     recipient_rows: BTreeMap<Recipient, u8>,
@@ -25,19 +25,18 @@ pub struct BlockBuilder {
 
 /// A block ready to be stored.
 #[derive(Debug)]
-pub struct BuiltBlock {
+pub(super) struct BuiltBlock {
     /// The index of its last entry: the key it goes under.
-    pub last: Index,
+    pub(super) last: Index,
     /// Its bytes.
-    pub bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     /// Whom its entries are addressed to, with the seq of the first of them.
-    pub recipients: Vec<(Recipient, Seq)>,
+    pub(super) recipients: Vec<(Recipient, Seq)>,
 }
 
 impl BlockBuilder {
     /// An empty block whose first entry will be `first`.
-    #[must_use]
-    pub const fn new(first: Index) -> Self {
+    pub(super) const fn new(first: Index) -> Self {
         Self {
             end: first.0,
             recipients: Vec::new(),
@@ -51,14 +50,12 @@ impl BlockBuilder {
     }
 
     /// Whether nothing was pushed yet.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
+    pub(super) const fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
     /// Whether one more entry keeps the block within its bounds. An empty block has room for any.
-    #[must_use]
-    pub fn has_room_for<B: AsRef<[u8]>>(&self, content: &Content<B>) -> bool {
+    pub(super) fn has_room_for<B: AsRef<[u8]>>(&self, content: &Content<B>) -> bool {
         let levels = self.end.trailing_ones();
         let nodes = levels.saturating_sub(u32::from(BLOCK_NODE_LEVEL_MIN) - 1);
         let nodes = usize::try_from(nodes).expect("a u64 has 64 bits");
@@ -71,7 +68,7 @@ impl BlockBuilder {
     ///
     /// # Panics
     /// When a full block is filled further.
-    pub fn push<B: AsRef<[u8]>>(
+    pub(super) fn push<B: AsRef<[u8]>>(
         &mut self,
         recipient: &Recipient,
         seq: Seq,
@@ -92,7 +89,7 @@ impl BlockBuilder {
     }
 
     /// Adds a node that the newest entry completes: lowest levels first.
-    pub fn push_node(&mut self, level: u8, hash: Hash) {
+    pub(super) fn push_node(&mut self, level: u8, hash: Hash) {
         if level >= BLOCK_NODE_LEVEL_MIN {
             self.nodes.push(hash.0);
         }
@@ -102,8 +99,7 @@ impl BlockBuilder {
     ///
     /// # Panics
     /// When nothing was pushed.
-    #[must_use]
-    pub fn finish(self, root: &Hash) -> BuiltBlock {
+    pub(super) fn finish(self, root: &Hash) -> BuiltBlock {
         let last = self.end.checked_sub(1).filter(|_| !self.is_empty());
         let last = Index(last.expect("a block holds at least one entry"));
         let mut bytes = Vec::with_capacity(self.size());
@@ -213,7 +209,7 @@ mod tests {
         let mut next = BTreeMap::<_, u64>::new();
         for (index, Pushed { recipient, content, key }) in (first..).zip(pushed) {
             assert!(builder.has_room_for(content));
-            let seq = next.entry(*recipient).or_insert(100);
+            let seq = next.entry(*recipient).or_insert_with(|| first.min(100));
             builder.push(recipient, Seq(*seq), *key, content);
             *seq += 1;
             peaks.push_leaf(leaf(index, content), |level, hash| {
@@ -245,7 +241,7 @@ mod tests {
             for to in 0..5 {
                 let seqs: Vec<_> = block.entries_to(&recipient(to)).map(|(seq, _)| seq).collect();
                 let count = pushed.iter().filter(|p| p.recipient == recipient(to)).count();
-                prop_assert_eq!(seqs, (100..).map(Seq).take(count).collect::<Vec<_>>());
+                prop_assert_eq!(seqs, (first.min(100)..).map(Seq).take(count).collect::<Vec<_>>());
             }
             let keys = (first..).map(Index).zip(&pushed).filter_map(|(i, p)| Some((i, p.key?)));
             prop_assert!(block.idempotency_keys().eq(keys));

@@ -34,6 +34,14 @@ pub enum LogError {
         /// Bytes that are there.
         got: usize,
     },
+    /// An outbox row counts more entries than the log has.
+    #[error("the outbox index is damaged: expected at most {length} entries, got {next_seq}")]
+    OutboxSeq {
+        /// The log's length that the rows tell of.
+        length: u64,
+        /// The row's next seq.
+        next_seq: u64,
+    },
     /// A body cannot be appended this way.
     #[error(
         "expected a body of at most {INLINE_BODY_SIZE_MAX} bytes inline, or staged of at most \

@@ -36,7 +36,6 @@ use bytes::Bytes;
 use peermq_storage::{Batch, Store};
 
 pub use block::{Block, BlockEntry, Content};
-pub use block_builder::{BlockBuilder, BuiltBlock};
 pub use chunk::{Chunk, FoldError, Folded, Item, Shown, fold};
 pub use draft::{Appended, Draft, DraftBody};
 pub use entry::{Decoded, HEADER_VERSION, Header, HeaderBytes, HeaderError, leaf_hash};
@@ -50,6 +49,7 @@ pub use tree::{InboxTree, LogTree, Misaligned, Peaks, Subtree, Tree, cover, node
 
 use crate::crypto::hash::Hash;
 use crate::types::{Epoch, Id, Index, Recipient, Seq, UnixMs};
+use block_builder::BlockBuilder;
 use blocks::Blocks;
 use idempotency::{KeyedSends, Now};
 use outbox::Outbox;

@@ -84,6 +84,9 @@ impl Outbox {
         let keys = layout::outbox_rows_from(self.epoch, recipient, Index(0));
         let newest = store.scan(keys.as_range()).next_back().transpose()?;
         let next = newest.map_or(Ok(0), |(_, row)| Row::read(row).map(|row| row.next_seq))?;
+        if next > self.indexed {
+            return Err(LogError::OutboxSeq { length: self.indexed, next_seq: next });
+        }
         self.next.insert(*recipient, next);
         Ok(next)
     }

@@ -1,6 +1,7 @@
 //! Serving a log: what one reader sees of it, chunk by chunk.
 
 use std::iter;
+use std::ops::Range;
 
 use peermq_storage::Store;
 
@@ -55,7 +56,7 @@ impl Log {
             if block.first() >= limit {
                 break;
             }
-            let taken = entries_for(&block, recipient, from.max(block.first())..limit);
+            let taken = entries_for(&block, recipient, stretch.position..limit);
             if end.is_some() && !stretch.has_room_for(&taken, budget) {
                 goes_on = true;
                 break;
@@ -135,7 +136,7 @@ impl Stretch {
 fn entries_for<'a>(
     block: &'a Block,
     recipient: &Recipient,
-    range: std::ops::Range<u64>,
+    range: Range<u64>,
 ) -> Vec<BlockEntry<'a>> {
     let own = block.recipient_row(recipient);
     let everyones = block.recipient_row(&Recipient::Everyone);
