@@ -32,11 +32,20 @@ impl Ranges {
         ranges
     }
 
-    /// Adds a range.
+    /// Adds a range. At or after the last one it costs the same however many there are.
     pub fn insert(&mut self, range: Range<u64>) {
         if range.is_empty() {
             return;
         }
+        match self.0.last_mut() {
+            Some(last) if range.start > last.end => self.0.push(range),
+            Some(last) if range.start >= last.start => last.end = last.end.max(range.end),
+            None => self.0.push(range),
+            Some(_) => self.insert_between(range),
+        }
+    }
+
+    fn insert_between(&mut self, range: Range<u64>) {
         let first = self.0.partition_point(|r| r.end < range.start);
         let last = self.0.partition_point(|r| r.start <= range.end);
         let touched = self.0.get(first..last).unwrap_or_default();
@@ -58,19 +67,42 @@ impl Ranges {
         self.0.splice(first..last, rest.into_iter().filter(|r| r.start < r.end));
     }
 
-    /// Adds all of `other`.
+    /// Adds all of `other`. Costs both lengths, or that of `other` alone when it lies behind.
     pub fn union(&mut self, other: &Self) {
-        for range in &other.0 {
-            self.insert(range.clone());
+        let Some(first) = other.0.first() else { return };
+        if self.0.last().is_none_or(|last| last.start <= first.start) {
+            other.0.iter().for_each(|range| self.insert(range.clone()));
+            return;
         }
+        let mut all = Self(Vec::with_capacity(self.0.len() + other.0.len()));
+        let mut theirs = other.0.iter().peekable();
+        for ours in std::mem::take(&mut self.0) {
+            while let Some(range) = theirs.next_if(|range| range.start <= ours.start) {
+                all.insert(range.clone());
+            }
+            all.insert(ours);
+        }
+        theirs.for_each(|range| all.insert(range.clone()));
+        *self = all;
     }
 
-    /// What is in `self` and not in `other`.
+    /// What is in `self` and not in `other`. Costs both lengths.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
-        let mut rest = self.clone();
-        for range in &other.0 {
-            rest.remove(range.clone());
+        let mut rest = Self::new();
+        let mut holes = other.0.iter().peekable();
+        for range in &self.0 {
+            let mut start = range.start;
+            while holes.next_if(|hole| hole.end <= start).is_some() {}
+            while let Some(hole) = holes.peek().filter(|hole| hole.start < range.end) {
+                rest.insert(start..hole.start.max(start));
+                start = hole.end;
+                if hole.end > range.end {
+                    break;
+                }
+                holes.next();
+            }
+            rest.insert(start..range.end);
         }
         rest
     }
@@ -227,6 +259,15 @@ mod tests {
             let both: Ranges = model.iter().copied().filter(|n| n % 3 == 0).collect();
             prop_assert_eq!(ranges.intersection(&every_third), both.clone());
             prop_assert_eq!(every_third.intersection(&ranges), both);
+            let either: Ranges = (0..70).filter(|n| model.contains(n) || n % 3 == 0).collect();
+            let (mut one, mut other) = (ranges.clone(), every_third.clone());
+            one.union(&every_third);
+            other.union(&ranges);
+            prop_assert_eq!([&one, &other], [&either, &either]);
+            let rest: Ranges = model.iter().copied().filter(|n| n % 3 != 0).collect();
+            prop_assert_eq!(ranges.difference(&every_third), rest);
+            let thirds: Ranges = (0..70).step_by(3).filter(|n| !model.contains(n)).collect();
+            prop_assert_eq!(every_third.difference(&ranges), thirds);
             let window: Ranges = model.iter().copied().filter(|n| (9..33).contains(n)).collect();
             prop_assert_eq!(ranges.within(9..33), window);
             let bytes = postcard::to_stdvec(&ranges).unwrap();
