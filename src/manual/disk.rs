@@ -1,8 +1,9 @@
 //! Every key and value in a store.
 //!
 //! A store is one ordered tree of keys and values ([`peermq_storage`]). All keys stand in one table,
-//! [`layout`](crate::log::layout). A step of the log is one batch: the block of a commit, and with
-//! every 256th block the outbox rows.
+//! [`layout`](crate::log::layout). A step is one batch: of a send, the block of its commit, and with
+//! every 256th block the outbox rows; of received entries, their blocks, the author row and the
+//! tally; of a mark, the set chunks that change and the tally. Many steps share a batch.
 //!
 //! # Own block
 //!
@@ -109,3 +110,130 @@
 //! Key of a chunk: `13`, salt 16, chunk number 4. Value: 32 768 sealed bytes, the last chunk less.
 //! Key of a mark: `14`, salt 16. Value: empty. The mark is there until the entry with that salt is
 //! committed; an open removes marks and their chunks.
+//!
+//! # Received block
+//!
+//! Key: `20`, author number 4, epoch 8, LAST seq 8. Entries to this node, of one stored group or a
+//! part of one: at most 256, and 65 536 bytes. Authors and recipients have numbers in keys, given by
+//! their peer rows.
+//!
+//! ```text
+//! 0        1                 3                                            11
+//! +--------+-----------------+---------------------------------------------+
+//! | version| entries         | index of the first entry in the author's    |
+//! |   1    | n               | log                                         |
+//! +--------+-----------------+---------------------------------------------+
+//! | bytes of the header and body columns of all blocks of the log before 8 |
+//! +------------------------------------------------------------------------+
+//! | n x entry: kind 1, header length 1, body length 2,                   8 |
+//! |            index less that of the first 4                              |
+//! +------------------------------------------------------------------------+
+//! | headers, one after the other                                           |
+//! +------------------------------------------------------------------------+
+//! | bodies of kind 0, one after the other                                  |
+//! +------------------------------------------------------------------------+
+//! ```
+//!
+//! | kind | header column | body length | body column |
+//! |---|---|---|---|
+//! | 0 inline | header as received | of the sealed body, at most 4 096 | sealed body |
+//! | 1 apart | header as received | 0 | nothing: see received body chunks |
+//! | 2 gone | leaf hash, length 32 | 0 | nothing |
+//!
+//! Entries have the seqs LAST + 1 - n to LAST; blocks of a log leave no seq out.
+//!
+//! # Author row, tally
+//!
+//! Key of an author row: `21`, author number 4, epoch 8. How far a life of the author's log is taken
+//! in; written with each stored group.
+//!
+//! | size | field |
+//! |---|---|
+//! | 1 | version: 1 |
+//! | 98-116 | newest head: epoch varint, length varint, root 32, signature 64 |
+//! | 1-10 | seq of the next announcement (entry to everyone), varint |
+//! | 1-10 | bytes of the header and body columns of all received blocks, varint |
+//! | 1 + 32 p | peaks of the log at the head's length: count varint, hashes |
+//! | 1-10 | next seq to this node, varint |
+//! | 1 + 32 q | peaks over the leaf hashes of the entries to this node: count varint, hashes |
+//!
+//! Key of a tally: `27`, author number 4, epoch 8. What is unread of the log; written when a mark
+//! changes. Absent: all 0.
+//!
+//! | size | field |
+//! |---|---|
+//! | 1 | version: 1 |
+//! | 1-10 | unread bytes: headers, inline bodies, held long bodies, varint |
+//! | 1-10 | unread entries, varint |
+//! | 1-10 | bytes of the held long bodies alone, varint |
+//! | 1-10 | entries whose body is missing, varint |
+//! | 1-10 | below this seq nothing is unread, varint |
+//! | 1-10 | below this seq every body is held, or was, varint |
+//! | 1-10 | below this seq every entry is archived or cleared, varint |
+//!
+//! The last three are bounds from which searches begin; they may lie lower than they could.
+//!
+//! # Set chunk
+//!
+//! Key: `23`, author number 4, epoch 8, kind 1, chunk number 8. Which of the seqs from 65 536 times
+//! the chunk number on are in a set: their places, as a roaring bitmap in its standard format
+//! (<https://github.com/RoaringBitmap/RoaringFormatSpec>), at most 8 208 bytes. Absent when empty.
+//!
+//! | kind | set |
+//! |---|---|
+//! | 0 | archived |
+//! | 1 | cleared |
+//! | 2 | rejected |
+//! | 3 | gone |
+//! | 4 | missing: unread, and its long body is not wholly here, or its version is unknown |
+//! | 5 | held: its long body is wholly here |
+//!
+//! No seq is in two of the kinds 0 to 4. Unread is what was received and is in none of 0 to 3.
+//!
+//! # Received body chunk, received body, useless body
+//!
+//! Key of a chunk: `22`, author number 4, epoch 8, recipient 33, seq 8, chunk number 4. Value:
+//! 32 768 sealed bytes, the last chunk less.
+//!
+//! Key of a body: `28`, author number 4, epoch 8, seq 8. Value: chunks held 4, bytes held 8; from the
+//! first chunk until the body is of no use.
+//!
+//! Key of a useless body: `29`, author number 4, epoch 8, seq 8. Value: 4 bytes, how many chunks, from
+//! number 0 on, are still to be removed. Commits remove the last ones first, and the row with them.
+//!
+//! # Acked chunk, delivery row, newest receipt
+//!
+//! Key of a chunk: `24`, recipient's number 4, epoch 8, kind 1, chunk number 8. Value: as of a set
+//! chunk. Kinds: 0 stored, 1 archived, 2 rejected, as the recipient's receipts say.
+//!
+//! Key of a delivery row: `2a`, recipient's number 4, epoch 8.
+//!
+//! | size | field |
+//! |---|---|
+//! | 1 | version: 1 |
+//! | 1-10 | entries whose leaf hashes were compared with a receipt's `inbox`, varint |
+//! | 1 + 32 p | peaks over them: count varint, hashes |
+//! | 2 x 1-10 | below these seqs all are stored, archived, varints |
+//! | 3 x 1-10 | how many are stored, archived, rejected, varints |
+//!
+//! Key of a receipt: `25`, recipient's number 4, epoch 8, first seq of its window 8. Value: version 1,
+//! then the signed receipt as it travels. At most 64 of a recipient: the newest of each window.
+//!
+//! # Peer row
+//!
+//! Key: `26`, id 32. Every id that was added, removed, sent to, or heard of.
+//!
+//! | size | field |
+//! |---|---|
+//! | 1 | version: 1 |
+//! | 1-5 | the number that stands for the id in keys, varint |
+//! | 1 | 0 unknown, 1 added, 2 removed |
+//! | 1-10, 1-10 | quota: unread bytes, unread entries, varints |
+//! | 1 | 1 when the first epoch seen follows, else 0 |
+//! | 0-10 | the first epoch seen of its log, varint |
+//! | 1 | addresses: 0 to 8, newest first |
+//! | 7-21 each | 0 and IPv4 4, or 1 and IPv6 16; port varint |
+//!
+//! # Meta
+//!
+//! Key: `00`, a name. `epoch`: 8 bytes, the epoch of this node's log.

@@ -121,7 +121,13 @@ impl Fetcher {
                 self.give_up(&body).await?;
                 return Ok(body.place());
             }
-            let progress = check.take(&chunk).map_err(misbehaved)?;
+            let progress = match check.take(&chunk) {
+                Ok(progress) => progress,
+                Err(wrong) => {
+                    self.forget(&body).await?;
+                    return Err(misbehaved(wrong));
+                }
+            };
             batch.push(chunk.sealed);
             let full = batch.len() * BODY_CHUNK_SIZE >= BODY_BATCH_SIZE_MAX;
             if full || progress == Progress::Whole {
@@ -159,6 +165,13 @@ impl Fetcher {
         self.storage
             .write(move |queue| queue.hold_chunks(&peer, epoch, seq, first, chunks, progress))
             .await?;
+        Ok(())
+    }
+
+    /// What came is not what the author signed: the next try begins anew.
+    async fn forget(&self, body: &Wanted) -> Result<(), SessionEnd> {
+        let (peer, epoch, seq) = (self.peer, body.epoch, body.seq);
+        self.storage.write(move |queue| queue.drop_chunks(&peer, epoch, seq)).await?;
         Ok(())
     }
 

@@ -169,6 +169,11 @@ impl Worker {
             for read in turn.reads {
                 read(&mut self.queue);
             }
+            while self.queue.has_leftovers() && self.waiting.is_empty() {
+                if self.commit(Vec::new()).is_err() {
+                    return;
+                }
+            }
             if let Some(answer) = turn.shutdown {
                 let _ = answer.send(self.queue.close().map_err(Arc::new));
                 return;

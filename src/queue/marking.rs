@@ -12,19 +12,8 @@ use super::moved::Moved;
 use super::sets::{Kind, Mark};
 use crate::types::{Ranges, Seq};
 
-/// What a mark changed.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Marked {
-    /// Whether entries left unread.
-    pub(super) any: bool,
-    /// Whether the body of one of them was missing.
-    pub(super) missing: bool,
-    /// Whether the long body of one of them was held.
-    pub(super) held: bool,
-}
-
 impl Inbox {
-    /// Marks received entries, forward only.
+    /// Marks received entries, forward only, and says which of them changed.
     pub(super) fn mark(
         &mut self,
         store: &dyn Store,
@@ -32,11 +21,11 @@ impl Inbox {
         key: LogKey,
         seqs: Range<u64>,
         to: Mark,
-    ) -> Result<Marked, QueueError> {
-        let Some(log) = self.logs.get_mut(&key) else { return Ok(Marked::default()) };
+    ) -> Result<Moved, QueueError> {
+        let Some(log) = self.logs.get_mut(&key) else { return Ok(Moved::default()) };
         let moved = log.sets.mark(store, seqs, to)?;
         if moved.is_empty() {
-            return Ok(Marked::default());
+            return Ok(moved);
         }
         let total = (log.received(), log.size);
         let mut size = 0;
@@ -49,11 +38,7 @@ impl Inbox {
         log.leave_unread(&moved, size, held_size);
         log.raise_floor(store)?;
         self.touch(key);
-        Ok(Marked {
-            any: !moved.from_unread.is_empty(),
-            missing: !moved.missing.is_empty(),
-            held: !moved.held.is_empty(),
-        })
+        Ok(moved)
     }
 
     /// The first seq of `seqs` that cannot be archived, because its body is missing.

@@ -230,11 +230,14 @@ impl Queue {
     /// Fatal ones.
     pub fn receipts(&mut self, author: &Id, epoch: Epoch) -> Result<Receipts, QueueError> {
         let log = self.log_key(author, epoch).and_then(|key| self.inbox.logs.get_mut(&key));
-        let receipts = match log {
-            Some(log) => log.receipts(&*self.store, &self.me, Scope::Untold)?,
-            None => Vec::new(),
+        let (receipts, more) = match log {
+            Some(log) => {
+                let receipts = log.receipts(&*self.store, &self.me, Scope::Untold)?;
+                (receipts, !log.untold.is_empty())
+            }
+            None => (Vec::new(), false),
         };
-        Ok(Receipts { epoch, receipts, room: self.room(author) })
+        Ok(Receipts { epoch, receipts, more, room: self.room(author) })
     }
 
     /// All that a recipient has acknowledged of one life of this node's log.

@@ -12,7 +12,7 @@ use super::author_log::{AuthorLog, Tally};
 use super::error::QueueError;
 use super::seq_set::{SeqSet, pieces};
 use super::sets::{Kind, Sets};
-use crate::limits::{HELLO_RECEIPT_COUNT_MAX, RECEIPT_RANGE_COUNT_MAX, RECEIPT_SPAN_MAX};
+use crate::limits::{RECEIPT_RANGE_COUNT_MAX, RECEIPT_READ_COUNT_MAX, RECEIPT_SPAN_MAX};
 use crate::sync::{Acked, Receipt};
 use crate::types::{Id, Ranges, Recipient, Seq};
 
@@ -60,7 +60,7 @@ impl AuthorLog {
     ) -> Result<Vec<Receipt>, QueueError> {
         let mut receipts = Vec::new();
         while let Some(start) = self.untold.first()
-            && receipts.len() < HELLO_RECEIPT_COUNT_MAX
+            && receipts.len() < RECEIPT_READ_COUNT_MAX
         {
             let window = Window::read(self, store, start..end)?;
             self.untold.remove(window.span.clone());

@@ -180,17 +180,19 @@ impl Queue {
 
     fn mark_one(&mut self, place: &Place, to: Mark) -> Result<(), QueueError> {
         let Some(key) = self.log_key(&place.from, place.epoch) else { return Ok(()) };
-        let seqs = place.range();
-        let marked = self.inbox.mark(&*self.store, &mut self.batch, key, seqs.clone(), to)?;
-        self.dispatch.settle(key, &seqs);
-        if marked.any {
+        let moved = self.inbox.mark(&*self.store, &mut self.batch, key, place.range(), to)?;
+        for run in moved.from_unread.iter() {
+            self.dispatch.settle(key, &run);
+        }
+        if !moved.from_unread.is_empty() {
             note(&mut self.changes.marked, (place.from, place.epoch));
         }
-        if marked.missing {
+        if !moved.missing.is_empty() {
             // Whoever waited for the body goes on.
             self.note_unread(place.from, key);
         }
-        if marked.held {
+        if !moved.held.is_empty() {
+            // There is room for bodies that have to wait.
             note(&mut self.changes.wanting, place.from);
         }
         Ok(())

@@ -133,6 +133,8 @@ pub struct Receipts {
     pub epoch: Epoch,
     /// One, or several with windows of their own.
     pub receipts: Vec<Receipt>,
+    /// Whether the store has more to say: it is read again.
+    pub more: bool,
     /// Bytes that the peer's quota leaves.
     pub room: u64,
 }

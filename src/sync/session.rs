@@ -212,6 +212,8 @@ impl Session {
         }
         for held in held {
             self.transmit_receipts(held.receipts, now);
+            // A set in many pieces is not told at once.
+            self.on_local_marks(held.epoch);
         }
     }
 
@@ -276,6 +278,9 @@ impl Session {
         let log = self.incoming.iter_mut().find(|log| log.epoch() == read.epoch);
         let credit = log.and_then(|log| log.credit(read.room));
         self.transmit_receipts(read.receipts, now);
+        if read.more {
+            self.on_local_marks(read.epoch);
+        }
         if let Some(credit) = credit {
             self.transmit(&Message::Credit(credit), now);
         }

@@ -1,6 +1,7 @@
 //! The queue as a whole: two nodes' queues over stores that outlive them.
 
 mod exchange;
+mod golden;
 mod listing;
 mod long_bodies;
 mod marks;

@@ -21,6 +21,21 @@ fn two_readers_share_what_is_unread_and_inherit_from_one_another() {
 }
 
 #[test]
+fn a_mark_that_changes_nothing_takes_nothing_from_a_reader() {
+    let (mut author, mut reader) = author_and_reader();
+    author.send_numbers(reader.id(), 0..3);
+    reader.receive_all(&mut author);
+    assert_eq!(reader.take(1, 9), [0, 1, 2]);
+    // Its body is here, so it cannot be gone, and is still with its reader.
+    reader.queue.mark_gone(&author.id(), author.queue.epoch(), Seq(0)).unwrap();
+    reader.queue.commit().unwrap();
+    reader.mark(author.id(), 1..=2, Mark::Archived).unwrap();
+    assert_eq!(reader.take(2, 9), [0_u64; 0]);
+    reader.queue.release(ReaderId(1));
+    assert_eq!(reader.take(2, 9), [0]);
+}
+
+#[test]
 fn authors_take_turns() {
     let mut reader = Node::new(9);
     let mut authors = [1, 2, 3].map(Node::new);

@@ -184,7 +184,7 @@ impl End {
             archived: Acked::default(),
             rejected: Ranges::new(),
         };
-        Receipts { epoch: EPOCH, receipts: vec![receipt], room: self.room }
+        Receipts { epoch: EPOCH, receipts: vec![receipt], more: false, room: self.room }
     }
 }
 
