@@ -113,8 +113,6 @@ pub const READ_AHEAD_SIZE_MAX: usize = 1 << 20;
 pub const CLOSE_MS_MAX: u64 = 1_000;
 /// Bytes of a buffer that a connection keeps while nothing passes.
 pub const IDLE_BUFFER_SIZE_MAX: usize = 4_096;
-/// Addresses of one node that are dialled at once.
-pub const DIAL_ADDR_COUNT_MAX: usize = 16;
 /// Milliseconds until the next accept, when there were no descriptors or memory for one.
 pub const ACCEPT_PAUSE_MS: u64 = 50;
 /// Bytes on their way in one direction of a connection inside a process.
@@ -148,6 +146,8 @@ pub const SWEEP_SIZE_MAX: usize = 4 << 20;
 /// Entries that one receipt may span without being broken up by what has changed: 64 chunks of a
 /// log's sets, so that one reading loads no more than stays in memory.
 pub const RECEIPT_SPAN_MAX: u64 = 4 << 20;
+/// Receipts of one reading: what it takes of the storage thread's time, some 0.5 ms.
+pub const RECEIPT_READ_COUNT_MAX: usize = 16;
 /// Leaf hashes read at a time to compare with a receipt: 2 MiB.
 pub const FOLD_SEQ_COUNT: u64 = 65_536;
 

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::connection::Abortable;
 use super::{Addr, Connection, Incoming, ListenAt, Listener, Transport};
-use crate::limits::{ACCEPT_PAUSE_MS, DIAL_ADDR_COUNT_MAX};
+use crate::limits::{ACCEPT_PAUSE_MS, DIAL_ADDRESS_COUNT_MAX};
 use crate::types::Id;
 
 /// Reaches nodes by TCP, at the addresses it is given.
@@ -109,7 +109,7 @@ async fn look_up(hints: &[Addr]) -> io::Result<Vec<SocketAddr>> {
             },
         }
     }
-    addrs.truncate(DIAL_ADDR_COUNT_MAX);
+    addrs.truncate(DIAL_ADDRESS_COUNT_MAX);
     if addrs.is_empty() { Err(last) } else { Ok(addrs) }
 }
 

@@ -113,6 +113,22 @@ async fn a_slow_reader_is_waited_for(over: Over) {
 }
 
 #[tokio::test]
+async fn an_abort_takes_back_what_waits_in_the_kernel() {
+    let (mut ours, mut theirs) = Ends::new(Over::Tcp).await.connect().await;
+    let chunk = text(100_000);
+    let mut written = 0;
+    while let Ok(taken) = timeout(Duration::from_millis(100), ours.write(&chunk)).await {
+        written += taken.unwrap();
+    }
+    ours.aborter().abort();
+    // What had arrived before may be read, and what had not never comes.
+    let mut received = Vec::new();
+    let cut = theirs.read_to_end(&mut received).await.unwrap_err();
+    assert_eq!(cut.kind(), ErrorKind::ConnectionReset);
+    assert!(received.len() < written, "all {written} bytes came");
+}
+
+#[tokio::test]
 async fn a_stranger_gets_no_byte_until_the_deadline() {
     let ends = Ends::new(Over::Tcp).await;
     let (responder, mut listener) = (ends.responder, ends.listener);
