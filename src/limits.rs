@@ -71,7 +71,7 @@ pub const ADVANCE_SIZE_MAX: usize = 262_144;
 /// Bytes of the frame around the longest `Advance`: what credit is counted in.
 pub const ADVANCE_FRAME_SIZE_MAX: u64 = 262_144 + 5;
 /// Bytes of `Advance` frames that may be on their way or waiting in one session: one group in the
-/// store and one behind it.
+/// store and one behind it. The peer's lives share it; past seven of them it is a chunk for each.
 pub const CREDIT_WINDOW_SIZE: u64 = 2 << 20;
 /// Chunks that share one commit at the receiver.
 pub const GROUP_CHUNK_COUNT_MAX: usize = 16;
@@ -202,8 +202,9 @@ pub const SEND_ALL_SIZE: usize = 256 * 1024;
 pub const PROBE_COUNT_MAX: usize = 4;
 /// Wishes for long bodies that wait at one session.
 pub const PULL_COUNT_MAX: usize = 64;
-/// Handshakes under way at a listener; past it the oldest makes room.
-pub const HANDSHAKE_COUNT_MAX: usize = 1_024;
+/// Handshakes under way at a listener; past it the oldest makes room. Each holds a descriptor, of
+/// which a process may have 1 024 by default (getrlimit(2)): the store and sessions need the rest.
+pub const HANDSHAKE_COUNT_MAX: usize = 256;
 
 // Finding and reaching peers.
 
@@ -212,6 +213,8 @@ pub const REDIAL_MS_MIN: u64 = 250;
 /// Milliseconds between two redials at most: a dial costs little, a peer that is back is wanted
 /// soon.
 pub const REDIAL_MS_MAX: u64 = 10_000;
+/// Milliseconds of a session after which the failures before it are forgotten.
+pub const STEADY_MS: u64 = 10_000;
 /// Addresses that are remembered of one peer; the oldest goes first.
 pub const BOOK_ADDRESS_COUNT_MAX: usize = 8;
 /// Bytes of a rendezvous file that are read: some 20 addresses.

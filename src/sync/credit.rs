@@ -5,14 +5,24 @@ use super::frame::Kind;
 use crate::limits::{ADVANCE_FRAME_SIZE_MAX, CREDIT_WINDOW_SIZE};
 
 /// What the receiver of chunks has granted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Granted {
+    /// Bytes that may be on their way or waiting.
+    window: u64,
     total: u64,
     used: u64,
     stored: u64,
 }
 
 impl Granted {
+    /// Nothing yet, for one of `log_count` logs that share a session's window. Each has room for a
+    /// chunk, however many they are: it could not begin otherwise.
+    pub(super) fn sharing(log_count: usize) -> Self {
+        let count = u64::try_from(log_count).unwrap_or(u64::MAX).max(1);
+        let window = (CREDIT_WINDOW_SIZE / count).max(ADVANCE_FRAME_SIZE_MAX);
+        Self { window, total: 0, used: 0, stored: 0 }
+    }
+
     /// Counts a chunk that came.
     pub(super) fn use_up(&mut self, size: usize) -> Result<(), Misbehaviour> {
         let used = u64::try_from(size).ok().and_then(|size| self.used.checked_add(size));
@@ -33,7 +43,7 @@ impl Granted {
     /// A new total, when the quota's `room` allows at least one chunk more than was granted.
     pub(super) fn raise(&mut self, room: u64) -> Option<u64> {
         let chunk = ADVANCE_FRAME_SIZE_MAX;
-        let total = self.stored.saturating_add(room.max(chunk).min(CREDIT_WINDOW_SIZE));
+        let total = self.stored.saturating_add(room.max(chunk).min(self.window));
         // Without room nothing is granted; the last chunk that room allows may pass the quota.
         if room == 0 || total < self.total.saturating_add(chunk) {
             return None;
@@ -77,7 +87,7 @@ mod tests {
 
     #[test]
     fn what_one_side_grants_the_other_may_use_and_no_more() {
-        let (mut granted, mut allowance) = (Granted::default(), Allowance::default());
+        let (mut granted, mut allowance) = (Granted::sharing(1), Allowance::default());
         assert!(!allowance.covers_a_chunk());
         allowance.raise(granted.raise(u64::MAX).unwrap()).unwrap();
         let (mut sent, mut sent_size) = (0, 0);
@@ -98,9 +108,19 @@ mod tests {
 
     #[test]
     fn a_full_quota_grants_nothing_and_a_nearly_full_one_a_chunk() {
-        let mut granted = Granted::default();
+        let mut granted = Granted::sharing(1);
         assert_eq!(granted.raise(0), None);
         assert_eq!(granted.raise(1), Some(ADVANCE_FRAME_SIZE_MAX));
+    }
+
+    #[test]
+    fn all_logs_of_a_session_share_one_window_but_each_gets_a_chunk() {
+        let all = |count: usize| -> u64 {
+            (0..count).map(|_| Granted::sharing(count).raise(u64::MAX).unwrap()).sum()
+        };
+        assert_eq!(all(1), CREDIT_WINDOW_SIZE);
+        assert!((2..=7).all(|count| all(count) <= CREDIT_WINDOW_SIZE));
+        assert_eq!(all(16), 16 * ADVANCE_FRAME_SIZE_MAX);
     }
 
     #[test]

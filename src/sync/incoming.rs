@@ -23,13 +23,14 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    pub(super) fn new(author: Id, epoch: Epoch, follow: Follow) -> Self {
+    /// One life of several whose chunks share the session's window.
+    pub(super) fn new(author: Id, epoch: Epoch, follow: Follow, granted: Granted) -> Self {
         Self {
             author,
             epoch,
             taken: follow,
             number: 1,
-            granted: Granted::default(),
+            granted,
             waiting: Vec::new(),
             storing: None,
         }

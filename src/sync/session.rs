@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::acknowledgements::Acknowledgements;
 use super::advance::UnverifiedAdvance;
+use super::credit::Granted;
 use super::error::{Misbehaviour, SyncError};
 use super::exchange::{
     Event, Grant, Held, Input, Load, Loaded, Opening, Output, Reason, Receipts, Refusal, Store,
@@ -200,10 +201,12 @@ impl Session {
             return;
         }
         let (lives, held, room) = (std::mem::take(lives), std::mem::take(held), *room);
+        let life_count = lives.len();
         for life in lives {
             let known = held.iter().find(|held| held.epoch == life.epoch);
             let follow = known.map(|held| held.follow.clone()).unwrap_or_default();
-            let mut log = Incoming::new(self.config.peer, life.epoch, follow);
+            let granted = Granted::sharing(life_count);
+            let mut log = Incoming::new(self.config.peer, life.epoch, follow, granted);
             self.transmit(&Message::Position(log.position()), now);
             if let Some(credit) = log.credit(room) {
                 self.transmit(&Message::Credit(credit), now);
