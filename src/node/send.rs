@@ -154,7 +154,7 @@ impl Inner {
                 let batch = staged.take();
                 let stage = move |queue: &mut Queue| {
                     batch.stage(queue);
-                    Ok::<_, QueueError>(())
+                    Ok(())
                 };
                 self.storage.write(stage).await?;
             }

@@ -35,8 +35,9 @@ enum Job {
     Shutdown(oneshot::Sender<Result<(), Failure>>),
 }
 
-/// Stages a write and gives what to do once it is durable; nothing when it was refused.
-type StageFn = Box<dyn FnOnce(&mut Queue) -> Option<CompleteFn> + Send>;
+/// Stages a write and gives what to do once it is durable; nothing when it was refused. An error is
+/// the store's: nothing staged before or after it is to be written.
+type StageFn = Box<dyn FnOnce(&mut Queue) -> Result<Option<CompleteFn>, Failure> + Send>;
 type CompleteFn = Box<dyn FnOnce(Result<&mut Queue, Failure>) + Send>;
 type ReadFn = Box<dyn FnOnce(&mut Queue) + Send>;
 
@@ -59,14 +60,10 @@ impl Storage {
     /// # Errors
     /// What `stage` refused with, or [`NodeError::Storage`] and [`NodeError::Stopped`] when it is
     /// unknown whether the write is durable.
-    pub(super) async fn write<T, E>(
+    pub(super) async fn write<T: Send + 'static>(
         &self,
-        stage: impl FnOnce(&mut Queue) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, NodeError>
-    where
-        T: Send + 'static,
-        E: Into<NodeError>,
-    {
+        stage: impl FnOnce(&mut Queue) -> Result<T, QueueError> + Send + 'static,
+    ) -> Result<T, NodeError> {
         self.write_then(stage, |_, staged| staged).await
     }
 
@@ -74,26 +71,30 @@ impl Storage {
     ///
     /// # Errors
     /// As [`Storage::write`].
-    pub(super) async fn write_then<S, T, E>(
+    pub(super) async fn write_then<S, T>(
         &self,
-        stage: impl FnOnce(&mut Queue) -> Result<S, E> + Send + 'static,
+        stage: impl FnOnce(&mut Queue) -> Result<S, QueueError> + Send + 'static,
         then: impl FnOnce(&mut Queue, S) -> T + Send + 'static,
     ) -> Result<T, NodeError>
     where
         S: Send + 'static,
         T: Send + 'static,
-        E: Into<NodeError>,
     {
         let (answer, answered) = oneshot::channel::<Result<T, NodeError>>();
         let job: StageFn = Box::new(move |queue| match stage(queue) {
-            Ok(staged) => Some(Box::new(move |durable: Result<&mut Queue, Failure>| {
+            Ok(staged) => Ok(Some(Box::new(move |durable: Result<&mut Queue, Failure>| {
                 let outcome = durable.map(|queue| then(queue, staged));
                 // Whoever asked may have gone; the write stands all the same.
                 let _ = answer.send(outcome.map_err(NodeError::Storage));
-            })),
+            }))),
+            Err(error) if error.is_fatal() => {
+                let failure = Arc::new(error);
+                let _ = answer.send(Err(NodeError::Storage(Arc::clone(&failure))));
+                Err(failure)
+            }
             Err(refused) => {
                 let _ = answer.send(Err(refused.into()));
-                None
+                Ok(None)
             }
         });
         self.jobs.send(Job::Write(job)).await.map_err(|_| self.stopped())?;
@@ -152,25 +153,49 @@ struct Worker {
 }
 
 /// The jobs of one turn.
-#[derive(Default)]
 struct Turn {
+    /// Whether all of it is staged; after an error of the store there is nothing to commit.
+    staged: Result<(), Failure>,
     completions: Vec<CompleteFn>,
     reads: Vec<ReadFn>,
     shutdown: Option<oneshot::Sender<Result<(), Failure>>>,
+}
+
+impl Turn {
+    const fn new() -> Self {
+        Self { staged: Ok(()), completions: Vec::new(), reads: Vec::new(), shutdown: None }
+    }
+
+    /// Runs one job's staging, or keeps the job for after the commit.
+    fn take(&mut self, job: Job, queue: &mut Queue) {
+        match job {
+            Job::Write(stage) => match stage(queue) {
+                Ok(complete) => self.completions.extend(complete),
+                Err(failure) => self.staged = Err(failure),
+            },
+            Job::Read(read) => self.reads.push(read),
+            Job::Shutdown(answer) => self.shutdown = Some(answer),
+        }
+    }
+
+    /// Whether nothing may follow in this turn.
+    const fn is_last(&self) -> bool {
+        self.staged.is_err() || self.shutdown.is_some()
+    }
 }
 
 impl Worker {
     fn run(mut self) {
         while let Some(first) = self.waiting.blocking_recv() {
             let turn = self.gather(first);
-            if self.commit(turn.completions).is_err() {
+            if self.commit(turn.staged, turn.completions).is_err() {
                 return;
             }
             for read in turn.reads {
                 read(&mut self.queue);
             }
             while self.queue.has_leftovers() && self.waiting.is_empty() {
-                if self.commit(Vec::new()).is_err() {
+                if self.commit(Ok(()), Vec::new()).is_err() {
                     return;
                 }
             }
@@ -186,30 +211,27 @@ impl Worker {
 
     /// Takes what waits, up to the size of a group.
     fn gather(&mut self, first: Job) -> Turn {
-        let mut turn = Turn::default();
+        let mut turn = Turn::new();
         let mut next = Some(first);
         let mut count = 0;
         while let Some(job) = next {
-            match job {
-                Job::Write(stage) => turn.completions.extend(stage(&mut self.queue)),
-                Job::Read(read) => turn.reads.push(read),
-                Job::Shutdown(answer) => {
-                    turn.shutdown = Some(answer);
-                    break;
-                }
-            }
+            turn.take(job, &mut self.queue);
             count += 1;
             let full =
                 count >= GROUP_JOB_COUNT_MAX || self.queue.staged_size() >= GROUP_STAGED_SIZE_MAX;
-            next = if full { None } else { self.waiting.try_recv().ok() };
+            next = if full || turn.is_last() { None } else { self.waiting.try_recv().ok() };
         }
         turn
     }
 
     /// Makes what is staged durable, then tells everyone. An error ends the thread: what the disk
     /// holds is known again only after the next open.
-    fn commit(&mut self, completions: Vec<CompleteFn>) -> Result<(), Failure> {
-        match self.queue.commit() {
+    fn commit(
+        &mut self,
+        staged: Result<(), Failure>,
+        completions: Vec<CompleteFn>,
+    ) -> Result<(), Failure> {
+        match staged.and_then(|()| self.queue.commit().map_err(Arc::new)) {
             Ok(changes) => {
                 for complete in completions {
                     complete(Ok(&mut self.queue));
@@ -219,14 +241,40 @@ impl Worker {
                 }
                 Ok(())
             }
-            Err(error) => {
-                tracing::error!(%error, "the store failed: the node takes nothing more");
-                let failure = Arc::clone(self.failure.get_or_init(|| Arc::new(error)));
+            Err(failure) => {
+                tracing::error!(%failure, "the store failed: the node takes nothing more");
+                let failure = Arc::clone(self.failure.get_or_init(|| failure));
                 for complete in completions {
                     complete(Err(Arc::clone(&failure)));
                 }
                 Err(failure)
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use peermq_storage::MemoryStore;
+
+    use super::*;
+    use crate::crypto::Identity;
+    use crate::types::UnixMs;
+
+    #[tokio::test]
+    async fn whoever_comes_after_a_failed_store_hears_the_first_cause() {
+        let me = Identity::from_seed(&[1; 32]).id();
+        let queue = Queue::open(Box::new(MemoryStore::new()), me, UnixMs(1)).unwrap();
+        let storage = Storage::start(queue, drop);
+        let peer = Identity::from_seed(&[2; 32]).id();
+        let damaged = |_: &mut Queue| Err::<(), _>(QueueError::Damaged("a row"));
+        let add = move |queue: &mut Queue| queue.add_peer(&peer, None);
+        let (first, beside) = tokio::join!(storage.write(damaged), storage.write(add));
+        for failed in [first, beside, storage.write(add).await, storage.shutdown().await] {
+            let Err(NodeError::Storage(cause)) = failed else {
+                panic!("expected the failed store")
+            };
+            assert!(matches!(*cause, QueueError::Damaged("a row")), "{cause}");
         }
     }
 }
