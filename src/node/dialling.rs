@@ -1,8 +1,8 @@
 //! Staying connected: dial wherever the peer may be, all at once, and again for ever.
 //!
 //! While a session is live, whoever began it, nothing is dialled. When it ends, everything known
-//! is tried again at once, then after a jittered back-off; an address that discovery brings up is
-//! tried the moment it comes.
+//! is tried again at once, then after a jittered back-off, which begins anew on another network; an
+//! address that discovery brings up is tried the moment it comes.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -20,7 +20,7 @@ use super::backoff::Backoff;
 use super::inner::Inner;
 use super::link::{Link, LinkError, socket};
 use super::transport::Addr;
-use crate::limits::DIAL_ADDRESS_COUNT_MAX;
+use crate::limits::{DIAL_ADDRESS_COUNT_MAX, REDIAL_MS_MAX, REDIAL_MS_MIN, STEADY_MS};
 use crate::types::Id;
 
 /// The peers that are being stayed connected to; each once, however many ask.
@@ -83,13 +83,6 @@ impl Dial {
     }
 }
 
-/// The longest first wait after a failure.
-const FIRST_WAIT: Duration = Duration::from_millis(250);
-/// The longest wait at all: a peer that comes back is met within it.
-const LONGEST_WAIT: Duration = Duration::from_secs(15);
-/// A session that lasted so long makes the failures before it forgotten.
-const STEADY: Duration = Duration::from_secs(10);
-
 /// One peer's dialling.
 struct Dialler {
     node: Arc<Inner>,
@@ -104,11 +97,13 @@ type Attempt = BoxFuture<'static, (Option<Addr>, Result<Link, LinkError>)>;
 impl Dialler {
     fn new(node: Arc<Inner>, to: Id, mut hints: watch::Receiver<Vec<Addr>>) -> Self {
         hints.mark_changed();
-        Self { node, to, hints, known: Vec::new(), backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT) }
+        let [first, longest] = [REDIAL_MS_MIN, REDIAL_MS_MAX].map(Duration::from_millis);
+        Self { node, to, hints, known: Vec::new(), backoff: Backoff::new(first, longest) }
     }
 
     async fn run(mut self) {
         let mut found = self.node.find(self.to);
+        let mut networks = self.node.discoveries.changes();
         let mut sessions = self.node.sessions.watch();
         let mut attempts = FuturesUnordered::<Attempt>::new();
         let mut pause = pin!(tokio::time::sleep_until(self.next_try()));
@@ -136,7 +131,7 @@ impl Dialler {
                         }
                         let began = self.node.clock.now();
                         self.node.run_link(link).await;
-                        if self.node.clock.now().since(began) >= STEADY {
+                        if self.node.clock.now().since(began) >= Duration::from_millis(STEADY_MS) {
                             self.backoff.reset();
                         }
                         pause.as_mut().reset(self.next_try());
@@ -146,6 +141,11 @@ impl Dialler {
                 () = &mut pause, if attempts.is_empty() => {
                     let known = self.known.iter().cloned().map(Some).chain([None]);
                     attempts.extend(known.map(|at| self.attempt(at)));
+                    pause.as_mut().reset(self.next_try());
+                }
+                Some(_) = networks.next() => {
+                    // What failed there may work here.
+                    self.backoff.reset();
                     pause.as_mut().reset(self.next_try());
                 }
                 Ok(()) = sessions.changed() => {}

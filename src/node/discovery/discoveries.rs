@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
-use futures::stream::{self, StreamExt};
+use futures::stream::{self, BoxStream, StreamExt};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
@@ -49,15 +49,9 @@ impl Discoveries {
     /// day, or on another network, it searches anew, and what it found before comes again.
     #[must_use]
     pub fn find(&self, id: Id) -> Addresses {
-        let changes = stream::unfold((self.clock, None), |(clock, last)| async move {
-            let now = match last {
-                None => Surroundings::now(&clock),
-                Some(last) => Surroundings::changed(last, &clock).await,
-            };
-            Some((now.day, (clock, Some(now))))
-        });
+        let today = stream::iter([self.clock.today()]);
+        let mut changes = Box::pin(today.chain(self.changes()));
         let ways = Arc::clone(&self.ways);
-        let mut changes = Box::pin(changes);
         let mut found = stream::SelectAll::<Addresses>::new();
         stream::poll_fn(move |context| {
             while let Poll::Ready(Some(day)) = changes.poll_next_unpin(context) {
@@ -67,6 +61,17 @@ impl Discoveries {
                 Poll::Ready(None) => Poll::Pending,
                 other => other,
             }
+        })
+        .boxed()
+    }
+
+    /// The day, whenever it or the network is another; it never ends.
+    #[must_use]
+    pub fn changes(&self) -> BoxStream<'static, UtcDay> {
+        let start = (Surroundings::now(&self.clock), self.clock);
+        stream::unfold(start, |(last, clock)| async move {
+            let now = last.changed(&clock).await;
+            Some((now.day, (now, clock)))
         })
         .boxed()
     }
@@ -133,7 +138,7 @@ mod tests {
         assert_eq!(*names.lock().unwrap(), announced(20_000));
 
         assert_eq!(found.next().await.map(|address| address.port()), Some(20_001));
-        clock.day_after(UtcDay(20_001)).await;
+        assert_eq!(discoveries.changes().next().await, Some(UtcDay(20_002)));
         tokio::task::yield_now().await;
         assert_eq!(*names.lock().unwrap(), announced(20_002));
 
