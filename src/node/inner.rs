@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures::future::try_join_all;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -85,12 +86,17 @@ impl Inner {
         });
     }
 
-    /// Marks messages, a durable step per group of them; all of a group or none.
+    /// Marks messages, all of them or, when one cannot be marked, none. What is too much for one
+    /// durable step goes into as few as the storage thread makes of all that wait.
     pub(super) async fn mark(&self, places: Places, mark: Mark) -> Result<(), NodeError> {
-        for group in Place::groups(places.into_vec()) {
-            self.storage.write(move |queue| queue.mark(&group, mark)).await?;
+        let places = places.into_vec();
+        if Place::groups(places.clone()).nth(1).is_some() {
+            let all = places.clone();
+            self.storage.read(move |queue| queue.check_marks(&all, mark)).await??;
         }
-        Ok(())
+        let groups = Place::groups(places);
+        let marked = groups.map(|group| self.storage.write(move |queue| queue.mark(&group, mark)));
+        try_join_all(marked).await.map(drop)
     }
 
     /// Remembers the port that is listened on, so that it can be taken again.

@@ -160,6 +160,14 @@ impl Queue {
         self.mark(&[Place { from: *from, epoch, seqs: seq.0..=seq.0 }], Mark::Gone)
     }
 
+    /// Looks whether all of these messages can be marked. What can be marked can be marked for ever.
+    ///
+    /// # Errors
+    /// As [`Queue::mark`], but for the count.
+    pub fn check_marks(&mut self, places: &[Place], to: Mark) -> Result<(), QueueError> {
+        places.iter().try_for_each(|place| self.check_mark(place, to))
+    }
+
     fn check_mark(&mut self, place: &Place, to: Mark) -> Result<(), QueueError> {
         let Place { from, epoch, .. } = *place;
         let key = self.log_key(&from, epoch);

@@ -1,6 +1,8 @@
 //! Archived and cleared are final; unread ones are shared.
 
-use peermq::node::{Mode, Place, Set};
+use std::iter;
+
+use peermq::node::{Mode, Place, Places, Set};
 use peermq::types::Seq;
 
 use crate::fixture::{Net, text, within};
@@ -54,5 +56,28 @@ over_each_transport! {
         assert_eq!(text(&within(archived.next_message()).await.unwrap().unwrap()), "0 0");
         assert_eq!(within(archived.next_message()).await.unwrap(), None);
         a.node.read(b.node.id(), None, Seq(1)).await.unwrap_err();
+    }
+
+    async fn one_that_never_came_leaves_a_batch_of_any_size_unread(net: Net) {
+        let (a, b) = (net.host().await, net.host().await);
+        a.node.add_peer(b.node.id()).await.unwrap();
+        b.node.send(a.node.id(), "wanted").await.unwrap();
+        let listening = a.listen().await;
+        let _connection = b.connect(&a, &listening).await;
+        let mut unread = a.node.stream(Set::Unread, Mode::Live);
+        let message = within(unread.next_message()).await.unwrap().unwrap();
+        drop(unread);
+
+        let never = Place { seqs: 9..=9, ..message.place() };
+        // More than one durable step takes, and the last of it cannot be.
+        let batch = iter::repeat_n(message.place(), 65_536).chain([never]);
+        a.node.archive(batch.collect::<Places>()).await.unwrap_err();
+        let endless = Place { seqs: 0..=u64::MAX, ..message.place() };
+        a.node.clear(endless).await.unwrap_err();
+
+        let mut unread = a.node.stream(Set::Unread, Mode::Drain);
+        assert_eq!(within(unread.next_message()).await.unwrap(), Some(message.clone()));
+        let batch = iter::repeat_n(message.place(), 65_537);
+        a.node.archive(batch.collect::<Places>()).await.unwrap();
     }
 }
