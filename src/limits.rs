@@ -83,6 +83,10 @@ pub const RECEIPT_RANGE_COUNT_MAX: usize = 256;
 pub const HELLO_RECEIPT_COUNT_MAX: usize = 64;
 /// Bytes of one `Receipt`: three sets of 256 ranges of two varints, and the fixed fields.
 pub const RECEIPT_SIZE_MAX: usize = 3 * RECEIPT_RANGE_COUNT_MAX * 20 + 512;
+/// Bytes of one proof: a receipt, a header, and the hashes beside its way to the root, at most 63 on
+/// the way and 63 peaks.
+pub const PROOF_SIZE_MAX: usize =
+    RECEIPT_SIZE_MAX + HEADER_SIZE_MAX + 2 * PEAK_COUNT_MAX * 32 + 128;
 /// Bytes of one `Hello`.
 pub const HELLO_SIZE_MAX: usize = HELLO_RECEIPT_COUNT_MAX * RECEIPT_SIZE_MAX + 4_096;
 /// Checkpoints of one author in a `Position`.

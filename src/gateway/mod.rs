@@ -13,6 +13,7 @@
 //! | `POST /v1/lines?to=` (one message a line) | events `durable`: [`schema::Durable`] |
 //! | `GET /v1/messages?set=&after=` | [`schema::Page`] |
 //! | `GET /v1/messages/{from}/{seq}?epoch=` | the text |
+//! | `GET /v1/receipts/{to}/{seq}?epoch=` | a [proof of delivery](crate::manual::proofs) |
 //! | `GET /v1/stream?set=&mode=` | events `group`: [`schema::Group`] |
 //! | `POST /v1/archive`, `POST /v1/clear` ([`schema::Places`]) | nothing, once it is durable |
 //! | `GET /v1/wait?to=&epoch=&first=&last=&level=` | nothing, once they are there |

@@ -19,6 +19,7 @@ mod envelope;
 mod error;
 mod head;
 mod idempotency;
+mod inclusion;
 pub mod layout;
 mod outbox;
 mod serve;
@@ -43,6 +44,7 @@ pub use envelope::{Envelope, EnvelopeError, ReplyTo, TraceContext, plain_text_si
 pub use error::{BlockError, LogError};
 pub use head::{Head, SignedHead};
 pub use idempotency::IdempotencyHash;
+pub use inclusion::{Inclusion, InclusionBuilder};
 pub use serve::ChunkBudget;
 pub use staging::{stage, staged_chunk, sweep_staged};
 pub use tree::{InboxTree, LogTree, Misaligned, Peaks, Subtree, Tree, cover, node_hash};

@@ -5,6 +5,7 @@
 //! | [`hashes`] | every hash, key and signature: its context and what it covers |
 //! | [`disk`] | every key and value in a store |
 //! | [`wire`] | every byte between two nodes |
+//! | [`proofs`] | files that convince anyone |
 //! | [`guarantees`] | what a node promises, and how |
 //!
 //! Numbers are big-endian and of fixed size unless said to be varints: those are postcard's, seven
@@ -16,4 +17,5 @@
 pub mod disk;
 pub mod guarantees;
 pub mod hashes;
+pub mod proofs;
 pub mod wire;

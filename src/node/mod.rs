@@ -36,6 +36,7 @@ mod news;
 mod opening;
 mod options;
 mod pairs;
+mod proving;
 mod sealing;
 mod send;
 mod serve;
@@ -65,6 +66,7 @@ pub use self::status::{PeerStatus, SessionStatus, Status};
 pub use self::stream::{MessageStream, Mode, Set};
 use self::transport::Addr;
 pub use crate::queue::{Cursor, ListSet, ListState, Listed, Page, Peer, Place, Quota};
+pub use crate::sync::proof::{Proof, ProofError, Proven, ProvenDelivery};
 use crate::types::{Epoch, Id, Seq};
 
 /// A running node: the only holder of its data directory. Clones are handles to the same node.

@@ -56,6 +56,41 @@ pub enum QueueError {
         /// Its place.
         seq: Seq,
     },
+    /// No such message was sent.
+    #[error("expected a message to {to}, got {epoch}.{seq}, which was never sent")]
+    NeverSent {
+        /// Its recipient.
+        to: Id,
+        /// Which life of this node's log.
+        epoch: Epoch,
+        /// Its place.
+        seq: Seq,
+    },
+    /// No receipt that acknowledges a message is held.
+    #[error(
+        "expected a message that {to} has acknowledged, got {epoch}.{seq}, of which no receipt \
+         came: connect to it, then try again"
+    )]
+    NotAcknowledged {
+        /// Its recipient.
+        to: Id,
+        /// Which life of this node's log.
+        epoch: Epoch,
+        /// Its place.
+        seq: Seq,
+    },
+    /// Only the hash of an entry is left.
+    #[error(
+        "expected a message whose header is kept, got {epoch}.{seq} to {to}, which was dropped"
+    )]
+    HeaderDropped {
+        /// Its recipient.
+        to: Id,
+        /// Which life of this node's log.
+        epoch: Epoch,
+        /// Its place.
+        seq: Seq,
+    },
     /// A message cannot be archived before its body is held.
     #[error("expected a message whose body is here, got {epoch}.{seq} from {from}")]
     BodyMissing {

@@ -15,6 +15,7 @@
 //! long bodies (they travel on sub-streams of their own, see [`body`]), the order among peers.
 
 pub mod body;
+pub mod proof;
 
 mod acknowledgements;
 mod advance;
@@ -39,7 +40,7 @@ pub use exchange::{
 };
 pub use frame::{Frame, FrameHeader, Kind};
 pub use message::{Credit, Hello, Life, Message, Position};
-pub use receipt::{Acked, Receipt, SignedReceipt};
+pub use receipt::{Acked, Receipt, SignedReceipt, Standing};
 pub use session::{Session, SessionConfig};
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! Every field only grows, so receipts merge as a union and may be lost, repeated or reordered.
 
+use std::fmt;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use super::frame::Kind;
 use crate::crypto::hash::Hash;
 use crate::crypto::{Domain, Identity, Signature, Statement, Verifier};
 use crate::limits::RECEIPT_RANGE_COUNT_MAX;
-use crate::types::{Epoch, Ranges, Recipient};
+use crate::types::{Epoch, Ranges, Recipient, Seq};
 
 /// A state that entries have reached: all seqs below a bound, and ranges above it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -38,8 +39,34 @@ impl Acked {
         set
     }
 
+    /// Whether a seq is in the set.
+    fn contains(&self, seq: Seq) -> bool {
+        seq.0 < self.below || self.ranges.contains(seq.0)
+    }
+
     fn end(&self) -> u64 {
         self.below.max(self.ranges.end())
+    }
+}
+
+/// How far an entry is at its receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Fsynced there, with its whole body.
+    Stored,
+    /// Unusable there: it does not open, or its body was gone.
+    Rejected,
+    /// Archived or cleared there.
+    Archived,
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stored => "stored",
+            Self::Rejected => "rejected",
+            Self::Archived => "archived",
+        })
     }
 }
 
@@ -74,6 +101,17 @@ impl Receipt {
     pub fn sign(self, identity: &Identity) -> SignedReceipt {
         let signature = identity.sign(&self.statement());
         SignedReceipt { receipt: self, signature }
+    }
+
+    /// What it says of one entry; nothing of one that it does not acknowledge.
+    #[must_use]
+    pub fn standing(&self, seq: Seq) -> Option<Standing> {
+        let said = [
+            (self.archived.contains(seq), Standing::Archived),
+            (self.rejected.contains(seq.0), Standing::Rejected),
+            (self.stored.contains(seq), Standing::Stored),
+        ];
+        said.into_iter().find_map(|(is_said, standing)| is_said.then_some(standing))
     }
 
     fn statement(&self) -> Statement {

@@ -14,6 +14,7 @@ mod ending;
 mod json;
 mod lines;
 mod peers;
+mod proofs;
 mod sharing;
 mod stored;
 mod support;

@@ -10,5 +10,6 @@ mod acknowledgements;
 mod delivery;
 mod long_bodies;
 mod marks;
+mod proofs;
 mod removal;
 mod sessions;

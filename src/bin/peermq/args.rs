@@ -84,6 +84,14 @@ pub(crate) enum Verb {
     /// Drop a message for good.
     #[command(after_help = "Examples:\n  peermq clear $PEER@0")]
     Clear(PlaceArgs),
+    /// Export a proof that a message is at its recipient, by the recipient's own signature.
+    ///
+    /// `peermq verify` checks it, on any machine.
+    #[command(after_help = RECEIPT_EXAMPLES)]
+    Receipt(ReceiptArgs),
+    /// Check a proof, and say who proves what; needs no data directory.
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArgs),
     /// Print what this node holds and to whom it is connected.
     #[command(after_help = "Examples:\n  peermq status\n  peermq status --json")]
     Status,
@@ -198,6 +206,25 @@ pub(crate) struct PlaceArgs {
     pub(crate) place: String,
 }
 
+/// What `receipt` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ReceiptArgs {
+    /// The message: its recipient's id, @ and its number, as `send --json` tells it.
+    #[arg(value_name = "TO@SEQ")]
+    pub(crate) place: String,
+    /// Write the proof to a file [default: standard output].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// What `verify` takes.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The proof's file; - is standard input.
+    #[arg(value_name = "PROOF")]
+    pub(crate) proof: PathBuf,
+}
+
 /// What `completions` takes.
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
@@ -244,6 +271,17 @@ Examples:
   peermq messages
   peermq messages --set archived
   peermq messages --set sent --json";
+
+const RECEIPT_EXAMPLES: &str = "\
+Examples:
+  peermq receipt $PEER@0 --out delivery.proof
+  peermq receipt $PEER@17 | ssh judge peermq verify -
+  peermq receipt $PEER@17 --json";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  peermq verify delivery.proof
+  peermq verify --json - <delivery.proof";
 
 #[cfg(test)]
 mod tests {

@@ -14,16 +14,21 @@ use crate::output::Output;
 /// What every command is given.
 #[derive(Debug)]
 pub(crate) struct Context {
-    pub(crate) directory: PathBuf,
+    datadir: Option<PathBuf>,
     store: Option<Kind>,
     pub(crate) output: Output,
 }
 
 impl Context {
     /// Takes the flags that every verb has.
-    pub(crate) fn new(global: GlobalArgs) -> Result<Self, CliError> {
-        let directory = global.datadir.map_or_else(default_directory, Ok)?;
-        Ok(Self { directory, store: global.store, output: Output::new(global.json) })
+    pub(crate) fn new(global: GlobalArgs) -> Self {
+        let GlobalArgs { datadir, json, store } = global;
+        Self { datadir, store, output: Output::new(json) }
+    }
+
+    /// The data directory: the one that was named, or the user's own.
+    pub(crate) fn directory(&self) -> Result<PathBuf, CliError> {
+        self.datadir.clone().map_or_else(default_directory, Ok)
     }
 
     /// Does `work` with the directory's node, and ends in order whatever came of it. Ctrl-C, SIGTERM
@@ -47,7 +52,7 @@ impl Context {
         work: impl AsyncFnOnce(&Client, &mut Stop) -> Result<(), CliError>,
     ) -> Result<(), CliError> {
         let mut stop = Stop { interrupt: Interrupt::new()?, output: self.output };
-        let opening = Opening::new(self.directory.clone());
+        let opening = Opening::new(self.directory()?);
         let opening = self.store.into_iter().fold(opening, Opening::store);
         let client = tokio::select! {
             client = Client::open(opening) => client?,

@@ -10,6 +10,7 @@ mod escape;
 mod output;
 mod place;
 mod progress;
+mod proof;
 mod quantity;
 mod source;
 mod time;

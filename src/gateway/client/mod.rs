@@ -156,6 +156,26 @@ impl Client {
         TextReader::new(self, from, epoch, seq)
     }
 
+    /// A proof that a message is at its recipient, as the bytes of its file. Without an epoch the
+    /// life of the node's log that it writes now is meant.
+    ///
+    /// # Errors
+    /// As [`Client::info`]; [`ClientError::Refused`] also when nothing acknowledges the message.
+    pub async fn receipt(
+        &self,
+        to: Id,
+        epoch: Option<Epoch>,
+        seq: Seq,
+    ) -> Result<Bytes, ClientError> {
+        let epoch = epoch.map(|epoch| format!("?epoch={epoch}")).unwrap_or_default();
+        let path = format!("/v1/receipts/{to}/{seq}{epoch}");
+        loop {
+            if let Some(proof) = self.try_bytes(request::get(&path)).await? {
+                return Ok(proof);
+            }
+        }
+    }
+
     /// Messages as they are offered; for ever, or until none is left.
     pub fn stream(&self, set: StreamSet, mode: StreamMode) -> Live<'_, Group> {
         Live::new(self, format!("/v1/stream?set={set}&mode={mode}"), events::GROUP)

@@ -9,6 +9,7 @@ mod marks;
 mod messages;
 mod node;
 mod peers;
+mod receipts;
 mod send;
 mod stream;
 
@@ -28,6 +29,7 @@ pub fn router(node: Node, stop: CancellationToken) -> Router {
         .merge(lines::routes())
         .merge(messages::routes())
         .merge(marks::routes())
+        .merge(receipts::routes())
         .merge(stream::routes())
         .merge(connections::routes())
         .fallback(error::unknown)

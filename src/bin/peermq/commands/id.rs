@@ -10,7 +10,7 @@ pub(super) async fn run(context: &Context) -> Result<(), CliError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)
         .map_err(|error| CliError::Failed(format!("expected random bytes, got: {error}")))?;
-    let id = Directory::open_or_create(&context.directory)
+    let id = Directory::open_or_create(&context.directory()?)
         .and_then(|directory| directory.identity(|| seed))
         .map_err(|error| CliError::Failed(error.to_string()))?
         .id()

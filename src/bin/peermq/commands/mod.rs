@@ -7,10 +7,12 @@ mod listen;
 mod marks;
 mod messages;
 mod peers;
+mod receipt;
 mod send;
 mod shell;
 mod show;
 mod status;
+mod verify;
 
 use tokio::runtime::Runtime;
 
@@ -29,7 +31,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), CliError> {
 }
 
 async fn dispatch(arguments: Arguments) -> Result<(), CliError> {
-    let context = Context::new(arguments.global)?;
+    let context = Context::new(arguments.global);
     match arguments.verb {
         Verb::Id => id::run(&context).await,
         Verb::AddPeer(args) => peers::add(&context, args).await,
@@ -42,6 +44,8 @@ async fn dispatch(arguments: Arguments) -> Result<(), CliError> {
         Verb::Show(args) => show::run(&context, args).await,
         Verb::Archive(args) => marks::archive(&context, args).await,
         Verb::Clear(args) => marks::clear(&context, args).await,
+        Verb::Receipt(args) => receipt::run(&context, args).await,
+        Verb::Verify(args) => verify::run(&context, args).await,
         Verb::Status => status::run(&context).await,
         Verb::Demo => demo::run(&context).await,
         Verb::Completions(args) => shell::completions(&context, args).await,

@@ -1,0 +1,33 @@
+//! Receipts as proofs, for whoever doubts a delivery.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Deserialize;
+
+use super::Api;
+use super::error::ApiError;
+use super::extract::{Path, Query};
+use crate::gateway::schema::IdText;
+use crate::types::{Epoch, Seq};
+
+pub(super) fn routes() -> Router<Api> {
+    Router::new().route("/v1/receipts/{to}/{seq}", get(read))
+}
+
+/// Which life of this node's log.
+#[derive(Debug, Deserialize)]
+struct Life {
+    epoch: Option<Epoch>,
+}
+
+async fn read(
+    State(api): State<Api>,
+    Path((IdText(to), seq)): Path<(IdText, Seq)>,
+    Query(Life { epoch }): Query<Life>,
+) -> Result<Response, ApiError> {
+    let proof = api.node.receipt(to, epoch, seq).await?;
+    Ok(([(CONTENT_TYPE, "application/octet-stream")], proof.encode()).into_response())
+}
