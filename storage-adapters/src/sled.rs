@@ -43,6 +43,9 @@ impl SledStore {
             Err(Error::Corruption { .. }) if set_snapshots_aside(path)? => open_released(path),
             opened => opened,
         }?;
+        if found && !db.was_recovered() {
+            return Err(refuse_lost(db, path)?);
+        }
         let data = File::open(path.join(DATA))?;
         Ok(Self { db, data, blobs: Blobs::watch(&path.join(BLOBS))? })
     }
@@ -140,6 +143,15 @@ fn check_whole(path: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
+/// Refuses a log whose first pages are unreadable: sled has begun another in its place. The file is
+/// set aside, so that every later open refuses too.
+fn refuse_lost(db: Db, path: &Path) -> io::Result<OpenError> {
+    drop(db);
+    fs::rename(path.join(DATA), path.join(format!("bad-{DATA}")))?;
+    File::open(path)?.sync_all()?;
+    Ok(OpenError::Corrupt("expected a log with its first pages, got none of them".to_owned()))
+}
+
 /// A snapshot in the making counts for sled as the newest one, and a cut one stops it for ever.
 fn remove_unfinished_snapshots(path: &Path) -> io::Result<()> {
     for snapshot in snapshots(path)? {
@@ -173,22 +185,31 @@ fn snapshots(path: &Path) -> io::Result<Vec<PathBuf>> {
 
 fn read_error(error: Error) -> StoreError {
     match error {
-        Error::Io(error) => StoreError::Read(error),
+        Error::Io(error) => StoreError::Read(plain(error)),
         error => StoreError::Corrupt(error.to_string()),
     }
 }
 
 fn write_error(error: Error) -> StoreError {
     match error {
-        Error::Io(error) => StoreError::write(error),
+        Error::Io(error) => StoreError::write(plain(error)),
         error => StoreError::Corrupt(error.to_string()),
+    }
+}
+
+/// An error that sled has copied tells in its text what a debugger shows; its kind tells the same.
+fn plain(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::Other => error,
+        _ if error.raw_os_error().is_some() => error,
+        kind => kind.into(),
     }
 }
 
 impl From<Error> for OpenError {
     fn from(error: Error) -> Self {
         match error {
-            Error::Io(error) => error.into(),
+            Error::Io(error) => plain(error).into(),
             error => Self::Corrupt(error.to_string()),
         }
     }

@@ -237,6 +237,42 @@ fn a_store_half_made_or_half_replaced_is_passed_over() {
 }
 
 #[test]
+fn a_store_full_of_noise_is_refused_every_time_and_never_begun_anew() {
+    for home in homes() {
+        let store = opened(&home).store;
+        for _ in 0..9 {
+            store.commit(batch(&[("a", Some("1"))])).unwrap();
+        }
+        drop(store);
+        let data = largest_file(&home.engine_dir());
+        let noise: Vec<u8> =
+            (0..200_000_u32).map(|n| n.wrapping_mul(0x9E37_79B9).to_le_bytes()[3]).collect();
+        std::fs::write(data, noise).unwrap();
+        for _ in 0..2 {
+            let refused = home.open().map(drop);
+            assert!(matches!(refused, Err(OpenError::Corrupt(_))), "{}: {refused:?}", home.name());
+        }
+    }
+}
+
+/// The largest file from a directory down: where an engine keeps its pairs.
+fn largest_file(dir: &Path) -> PathBuf {
+    let mut dirs = vec![dir.to_owned()];
+    let mut files = Vec::new();
+    while let Some(dir) = dirs.pop() {
+        for entry in std::fs::read_dir(dir).expect("a directory") {
+            let entry = entry.expect("an entry");
+            if entry.path().is_dir() {
+                dirs.push(entry.path());
+            } else {
+                files.push((entry.metadata().expect("a file").len(), entry.path()));
+            }
+        }
+    }
+    files.into_iter().max().expect("a file").1
+}
+
+#[test]
 fn a_place_that_cannot_be_a_directory_is_an_error() {
     for home in homes() {
         std::fs::write(home.store_dir(), "a file").unwrap();
