@@ -60,6 +60,7 @@ impl Opening {
             };
             let asked = socket::call(&directory, request::info());
             if let Ok(Ok(_)) = timeout_at(deadline, asked).await {
+                self.store.map_or(Ok(()), |store| directory.expect_store(store))?;
                 return Ok(Access::There(directory));
             }
             if Instant::now() >= deadline {

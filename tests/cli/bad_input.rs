@@ -161,10 +161,17 @@ fn a_directory_of_a_newer_format_is_left_alone() {
 fn a_directory_keeps_its_store() {
     let machine = Machine::new();
     let a = machine.node("a");
-    a.succeeds(&["--store", "redb", "status"]);
+    // Also when all that was asked for is the id, which opens no store.
+    a.succeeds(&["--store", "redb", "id"]);
     assert!(a.succeeds(&["status", "--json"]).contains("\"store\":\"redb\""));
-    let line = a.fails(1, &["--store", "fjall", "status"]);
-    assert!(line.contains("redb") && line.contains("fjall"), "{line}");
+    let refused = |words: [&str; 3]| {
+        let line = a.fails(1, &words);
+        assert!(line.contains("redb") && line.contains("fjall"), "{line}");
+    };
+    refused(["--store", "fjall", "status"]);
+    refused(["--store", "fjall", "id"]);
+    let _running = a.listen();
+    refused(["--store", "fjall", "status"]);
     a.fails(2, &["--store", "paper", "status"]);
 }
 

@@ -15,7 +15,7 @@ use crate::output::Output;
 #[derive(Debug)]
 pub(crate) struct Context {
     datadir: Option<PathBuf>,
-    store: Option<Kind>,
+    pub(crate) store: Option<Kind>,
     pub(crate) output: Output,
 }
 

@@ -18,14 +18,24 @@ use crate::node::files;
 
 /// The store of a directory: the one that it has, else `wanted`, which it then has for good.
 pub(super) fn store_kind(directory: &Path, wanted: Option<Kind>) -> Result<Kind, DirectoryError> {
+    if let Some(made_with) = made_with(directory, wanted)? {
+        return Ok(made_with);
+    }
+    refuse_orphan(directory)?;
+    let kind = choose(wanted, directory)?;
+    let path = directory.join("format");
+    files::replace(&path, text(kind).as_bytes()).map_err(DirectoryError::at(&path))?;
+    Ok(kind)
+}
+
+/// The store that a directory has, if it has one: `wanted`, when one is.
+pub(super) fn made_with(
+    directory: &Path,
+    wanted: Option<Kind>,
+) -> Result<Option<Kind>, DirectoryError> {
     let path = directory.join("format");
     let found = files::read_start(&path, SIZE_MAX).map_err(DirectoryError::at(&path))?;
-    let Some(found) = found else {
-        refuse_orphan(directory)?;
-        let kind = choose(wanted, directory)?;
-        files::replace(&path, text(kind).as_bytes()).map_err(DirectoryError::at(&path))?;
-        return Ok(kind);
-    };
+    let Some(found) = found else { return Ok(None) };
     let made_with = parse(&String::from_utf8_lossy(&found), directory)?;
     match wanted {
         Some(wanted) if wanted != made_with => Err(DirectoryError::OtherStore {
@@ -33,7 +43,7 @@ pub(super) fn store_kind(directory: &Path, wanted: Option<Kind>) -> Result<Kind,
             wanted: wanted.to_string(),
             got: made_with.to_string(),
         }),
-        _ => Ok(made_with),
+        _ => Ok(Some(made_with)),
     }
 }
 

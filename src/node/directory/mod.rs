@@ -92,6 +92,19 @@ impl Directory {
         format::store_kind(&self.path, wanted)
     }
 
+    /// Holds the directory to a store: on first use `format` remembers it, later it must be the one
+    /// that is there. Opens no store, and works beside a running node.
+    ///
+    /// # Errors
+    /// As [`Directory::store_kind`]; [`DirectoryError::Held`] when another process is making the
+    /// directory's first node at this moment.
+    pub fn expect_store(&self, wanted: Kind) -> Result<(), DirectoryError> {
+        if format::made_with(&self.path, Some(wanted))?.is_none() {
+            self.store_kind(&self.lock()?, Some(wanted))?;
+        }
+        Ok(())
+    }
+
     /// Where the store lies.
     #[must_use]
     pub fn store(&self) -> PathBuf {

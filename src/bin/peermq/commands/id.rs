@@ -1,6 +1,9 @@
-//! `id`: who this node is. Neither the lock nor the store is touched.
+//! `id`: who this node is. No store is opened; one that is named is remembered.
 
-use peermq::node::directory::Directory;
+use std::path::Path;
+
+use peermq::node::directory::{Directory, DirectoryError};
+use peermq_storage::Kind;
 use serde_json::json;
 
 use crate::context::Context;
@@ -10,10 +13,13 @@ pub(super) async fn run(context: &Context) -> Result<(), CliError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)
         .map_err(|error| CliError::Failed(format!("expected random bytes, got: {error}")))?;
-    let id = Directory::open_or_create(&context.directory()?)
-        .and_then(|directory| directory.identity(|| seed))
-        .map_err(|error| CliError::Failed(error.to_string()))?
-        .id()
-        .to_string();
+    let id = identity(&context.directory()?, context.store, seed)
+        .map_err(|error| CliError::Failed(error.to_string()))?;
     context.output.result(&id, &json!({ "id": id })).await
+}
+
+fn identity(path: &Path, store: Option<Kind>, seed: [u8; 32]) -> Result<String, DirectoryError> {
+    let directory = Directory::open_or_create(path)?;
+    store.map_or(Ok(()), |store| directory.expect_store(store))?;
+    Ok(directory.identity(|| seed)?.id().to_string())
 }
