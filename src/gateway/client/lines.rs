@@ -15,7 +15,7 @@ use super::{Client, Cut, parse, request};
 use crate::gateway::error::ClientError;
 use crate::gateway::events;
 use crate::gateway::schema::{Durable, SentRange};
-use crate::limits::{LINE_BLOCK_COUNT_MAX, LINE_BLOCK_SIZE};
+use crate::limits::{LINE_BLOCK_COUNT_MAX, LINE_BLOCK_SIZE, LINE_SIZE_MAX};
 use crate::types::{Id, Seq};
 
 /// Lines on their way: each is one message.
@@ -212,8 +212,9 @@ struct BlockReader<R> {
 }
 
 impl<R: AsyncRead + Unpin> BlockReader<R> {
-    /// All whole lines that are at hand; at the end also one that was not ended, or `None`. Safe to
-    /// drop while it waits.
+    /// All whole lines that are at hand; at the end also one that was not ended, or `None`. What
+    /// passes the bound on a line is the last that is read: the node refuses it. Safe to drop while
+    /// it waits.
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
         loop {
             let unsearched = self.rest.get(self.searched..).unwrap_or_default();
@@ -224,7 +225,8 @@ impl<R: AsyncRead + Unpin> BlockReader<R> {
             }
             self.searched = self.rest.len();
             self.rest.reserve(LINE_BLOCK_SIZE);
-            if self.input.read_buf(&mut self.rest).await? == 0 {
+            let is_too_long = self.rest.len() > LINE_SIZE_MAX;
+            if is_too_long || self.input.read_buf(&mut self.rest).await? == 0 {
                 self.is_ended = true;
                 return Ok((!self.rest.is_empty()).then(|| self.rest.split().freeze()));
             }

@@ -132,7 +132,7 @@ impl Lines {
             if let Some(text) = self.next_line() {
                 size += text.len();
                 batch.texts.push(text);
-            } else if !batch.texts.is_empty() || self.is_ended {
+            } else if !batch.texts.is_empty() || (self.is_ended && self.rest.is_empty()) {
                 break;
             } else {
                 self.read().await?;
@@ -142,12 +142,16 @@ impl Lines {
         Ok((!batch.texts.is_empty()).then_some(batch))
     }
 
-    /// A whole line that is at hand, without its end (LF or CRLF); at the body's end also one that
-    /// was not ended.
+    /// A whole line that is at hand and within the bound, without its end (LF or CRLF); at the body's
+    /// end also one that was not ended.
     fn next_line(&mut self) -> Option<Bytes> {
         let unsearched = self.rest.get(self.searched..).unwrap_or_default();
         if let Some(position) = unsearched.iter().position(|byte| *byte == b'\n') {
-            let mut line = self.rest.split_to(self.searched + position);
+            let len = self.searched + position;
+            if len > LINE_SIZE_MAX {
+                return None;
+            }
+            let mut line = self.rest.split_to(len);
             self.rest.advance(1);
             self.searched = 0;
             if line.last() == Some(&b'\r') {
@@ -156,7 +160,7 @@ impl Lines {
             return Some(line.freeze());
         }
         self.searched = self.rest.len();
-        let is_last = self.is_ended && !self.rest.is_empty();
+        let is_last = self.is_ended && (1..=LINE_SIZE_MAX).contains(&self.rest.len());
         is_last.then(|| {
             self.searched = 0;
             self.rest.split().freeze()
@@ -209,6 +213,18 @@ mod tests {
         assert_eq!(lines(&["a\nb"]).await, ["a", "b"]);
         assert_eq!(lines(&["a\r\n\r\nb\r"]).await, ["a", "", "b\r"]);
         assert_eq!(lines(&["a", "b\r", "\nc", "\n"]).await, ["ab", "c"]);
+    }
+
+    #[tokio::test]
+    async fn a_line_over_the_bound_is_refused_after_those_before_it() {
+        let longest = "x".repeat(LINE_SIZE_MAX);
+        for (end, is_refused) in [("", false), ("\nlast\n", false), ("x", true), ("x\nlast", true)]
+        {
+            let mut lines = Lines::new(Body::from(format!("first\n{longest}{end}")), 0);
+            assert_eq!(lines.next_batch().await.unwrap().unwrap().texts[0], "first");
+            let next = lines.next_batch().await;
+            assert_eq!(next.is_err(), is_refused, "{end:?}");
+        }
     }
 
     #[tokio::test]
