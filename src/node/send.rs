@@ -7,7 +7,7 @@ use super::Node;
 use super::error::NodeError;
 use super::inner::Inner;
 use super::sealing::{SealedShort, Sealing, SendOptions};
-use crate::crypto::Salt;
+use crate::crypto::{Salt, sealed_size};
 use crate::limits::{
     BODY_BATCH_SIZE_MAX, BODY_CHUNK_SIZE, BODY_CHUNK_TEXT_SIZE, BODY_TEXT_SIZE_MAX, SEND_ALL_COUNT,
     SEND_ALL_SIZE,
@@ -129,6 +129,7 @@ impl Inner {
     ) -> Result<Sent, NodeError> {
         let mut chunk = Vec::with_capacity(BODY_CHUNK_SIZE);
         options.envelope.encode(&mut chunk)?;
+        let envelope_size = chunk.len();
         if fill(&mut text, &mut chunk).await? == Filled::ToTheEnd {
             let sealed = self.sealing.seal_short(&to, chunk, &options)?;
             let sent = self.storage.write(move |queue| stage(queue, sealed)).await?;
@@ -136,7 +137,7 @@ impl Inner {
         }
         let sheet = self.sealing.sheet(&to, None, &options)?;
         let mut sealer = self.sealing.key(&to, &sheet)?.into_sealer();
-        let mut staged = Staged::new(sheet.salt());
+        let mut staged = Staged::new(sheet.salt(), envelope_size)?;
         loop {
             // A chunk goes out once it is known whether another follows: the last is sealed as such.
             let mut next = Vec::with_capacity(BODY_CHUNK_SIZE);
@@ -204,6 +205,8 @@ struct Staged {
     batch: StagedBatch,
     next: u32,
     len: u64,
+    /// The longest that it may become.
+    len_max: u64,
     hasher: blake3::Hasher,
 }
 
@@ -215,15 +218,17 @@ struct StagedBatch {
 }
 
 impl Staged {
-    fn new(salt: Salt) -> Self {
+    fn new(salt: Salt, envelope_size: usize) -> Result<Self, NodeError> {
         let batch = StagedBatch { salt, first: 0, chunks: Vec::new() };
-        Self { batch, next: 0, len: 0, hasher: blake3::Hasher::new() }
+        let envelope_size = u64::try_from(envelope_size).expect("a length in memory fits u64");
+        let len_max = sealed_size(BODY_TEXT_SIZE_MAX + envelope_size)?;
+        Ok(Self { batch, next: 0, len: 0, len_max, hasher: blake3::Hasher::new() })
     }
 
     fn push(&mut self, sealed: Vec<u8>) -> Result<(), NodeError> {
         self.hasher.update(&sealed);
         self.len += u64::try_from(sealed.len()).expect("a length in memory fits u64");
-        if self.len > BODY_TEXT_SIZE_MAX + BODY_TEXT_SIZE_MAX / 1_024 {
+        if self.len > self.len_max {
             return Err(NodeError::TextSize);
         }
         self.next += 1;
@@ -250,5 +255,20 @@ impl StagedBatch {
         for (number, sealed) in (self.first..).zip(self.chunks) {
             queue.stage_body(&self.salt, number, sealed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_one_gib_fits_and_one_byte_more_does_not() {
+        let (envelope_size, gib) = (2, 1_u64 << 30);
+        let tags = (gib + 2).div_ceil(32_752) * 16;
+        let mut staged = Staged::new(Salt([7; 16]), envelope_size).unwrap();
+        staged.len = gib + 2 + tags - 1;
+        staged.push(vec![0]).unwrap();
+        assert!(matches!(staged.push(vec![0]), Err(NodeError::TextSize)));
     }
 }
