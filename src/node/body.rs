@@ -124,7 +124,18 @@ impl fmt::Debug for Body {
 
 async fn find(node: &Inner, from: Id, epoch: Option<Epoch>, seq: Seq) -> Result<Offer, NodeError> {
     let offer = node.storage.read(move |queue| queue.offer(&from, epoch, seq)).await??;
-    offer.ok_or_else(|| NodeError::NotFound { from, epoch: epoch.unwrap_or_default(), seq })
+    if let Some(offer) = offer {
+        return Ok(offer);
+    }
+    let epoch = match epoch {
+        Some(epoch) => Some(epoch),
+        None => node.storage.read(move |queue| queue.first_epoch(&from)).await?,
+    };
+    Err(epoch.map_or(NodeError::NothingFrom(from), |epoch| NodeError::NotFound {
+        from,
+        epoch,
+        seq,
+    }))
 }
 
 /// Has a long body fetched by the session with its sender, whenever there is one.

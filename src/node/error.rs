@@ -69,6 +69,9 @@ pub enum NodeError {
         /// Which message.
         seq: Seq,
     },
+    /// Nothing of this sender was ever received.
+    #[error("expected a message that is stored here, got one of {0}, who sent none")]
+    NothingFrom(Id),
     /// There is no such message.
     #[error("expected a message that is stored here, got {from}@{epoch}.{seq}")]
     NotFound {

@@ -5,7 +5,6 @@ use axum::response::{IntoResponse, Response};
 
 use crate::gateway::schema::Problem;
 use crate::node::NodeError;
-use crate::types::Id;
 
 /// Why a request was refused.
 #[derive(Debug)]
@@ -18,13 +17,6 @@ impl ApiError {
     /// The request does not say what it should.
     pub(super) fn bad_request(text: impl Into<String>) -> Self {
         Self { status: StatusCode::BAD_REQUEST, text: text.into() }
-    }
-
-    /// Nothing of this author is stored.
-    pub(super) fn nothing_from(author: &Id) -> Self {
-        let text =
-            format!("expected a message that is stored here, got one of {author}, who sent none");
-        Self { status: StatusCode::NOT_FOUND, text }
     }
 
     /// The node is ending; whoever holds the directory next may be asked again.
@@ -46,7 +38,7 @@ impl ApiError {
 impl From<NodeError> for ApiError {
     fn from(error: NodeError) -> Self {
         let status = match error {
-            NodeError::NotFound { .. } => StatusCode::NOT_FOUND,
+            NodeError::NotFound { .. } | NodeError::NothingFrom(_) => StatusCode::NOT_FOUND,
             NodeError::Removed(_) | NodeError::Rejected { .. } => StatusCode::CONFLICT,
             NodeError::TextSize => StatusCode::PAYLOAD_TOO_LARGE,
             NodeError::Stopped => StatusCode::SERVICE_UNAVAILABLE,

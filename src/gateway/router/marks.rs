@@ -9,7 +9,7 @@ use super::Api;
 use super::error::ApiError;
 use super::extract::Json;
 use crate::gateway::schema::{self, PlaceRange};
-use crate::node::{Node, Place, Places};
+use crate::node::{Node, NodeError, Place, Places};
 
 pub(super) fn routes() -> Router<Api> {
     Router::new().route("/v1/archive", post(archive)).route("/v1/clear", post(clear))
@@ -38,7 +38,7 @@ async fn places(node: &Node, request: schema::Places) -> Result<Places, ApiError
             Some(epoch) => Some(epoch),
             None => node.first_epoch(from).await?,
         };
-        let epoch = epoch.ok_or_else(|| ApiError::nothing_from(&from))?;
+        let epoch = epoch.ok_or(NodeError::NothingFrom(from))?;
         places.push(Place { from, epoch, seqs: first.0..=last.0 });
     }
     Ok(places.into_iter().collect())
