@@ -55,24 +55,62 @@ impl Body {
     }
 
     /// Bytes of the whole text.
+    ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// let sent = bob.send(alice.id(), "hello").await?;
+    /// # connection.next_ack().await?;
+    /// let body = alice.read(bob.id(), None, sent.seq).await?;
+    /// assert_eq!(body.size(), 5);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub const fn size(&self) -> u64 {
         self.size
     }
 
     /// When the sender wrote the message, by its clock.
+    ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// let sent = bob.send(alice.id(), "hello").await?;
+    /// # connection.next_ack().await?;
+    /// let body = alice.read(bob.id(), None, sent.seq).await?;
+    /// println!("written {} ms after the Unix epoch", body.time().0);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn time(&self) -> UnixMs {
         self.offer.time()
     }
 
     /// Which life of the sender's log it stands in.
+    ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// let sent = bob.send(alice.id(), "hello").await?;
+    /// # connection.next_ack().await?;
+    /// let body = alice.read(bob.id(), None, sent.seq).await?;
+    /// assert_eq!(body.epoch(), sent.epoch);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub const fn epoch(&self) -> Epoch {
         self.offer.epoch
     }
 
     /// The next bytes of the text, at most 32 752; `None` at its end.
+    ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// let sent = bob.send(alice.id(), "hello").await?;
+    /// # connection.next_ack().await?;
+    /// let mut body = alice.read(bob.id(), None, sent.seq).await?;
+    /// while let Some(bytes) = body.next_bytes().await? {
+    ///     println!("{} bytes more", bytes.len());
+    /// }
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`NodeError::Unsupported`] when the body does not open, [`NodeError::Storage`].
@@ -84,6 +122,18 @@ impl Body {
     }
 
     /// The text as a stream of byte strings, which ends after an error.
+    ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// use futures::TryStreamExt;
+    ///
+    /// let sent = bob.send(alice.id(), vec![b'x'; 100_000]).await?;
+    /// # connection.next_ack().await?;
+    /// let body = alice.read(bob.id(), None, sent.seq).await?.into_stream();
+    /// let pieces: Vec<_> = body.try_collect().await?;
+    /// assert_eq!(pieces.concat().len(), 100_000);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn into_stream(self) -> BoxStream<'static, Result<Bytes, NodeError>> {
         let next = |body: Option<Self>| async {

@@ -44,18 +44,40 @@ impl Connection {
     }
 
     /// The peer.
+    ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// assert_eq!(connection.to(), alice.id());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub const fn to(&self) -> Id {
         self.to
     }
 
     /// Whether a session with the peer is live at this moment.
+    ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// bob.send(alice.id(), "hello").await?;
+    /// connection.next_ack().await?;
+    /// assert!(connection.is_live());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn is_live(&self) -> bool {
         self.node.sessions.is_live(self.to)
     }
 
     /// The next acknowledgement.
+    ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// bob.send(alice.id(), "hello").await?;
+    /// let ack = connection.next_ack().await?;
+    /// println!("{}@{}-{} {}", ack.to, ack.first, ack.last, ack.level);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`NodeError::Removed`], [`NodeError::Stopped`], [`NodeError::Storage`].
@@ -64,6 +86,13 @@ impl Connection {
     }
 
     /// Ends the session, if this node dialled it and nobody else stays connected to the peer.
+    ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// connection.close().await;
+    /// assert!(bob.status().await?.sessions.is_empty());
+    /// # Ok(()) }
+    /// ```
     pub async fn close(self) {
         let Self { node, to, dial, acks } = self;
         drop(acks);

@@ -33,12 +33,26 @@ pub(super) struct Port {
 
 impl Listening {
     /// The address that is listened on, where the transport has addresses.
+    ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// let address = listening.address().expect("TCP has addresses");
+    /// assert_ne!(address.port(), 0);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         self.port.address
     }
 
     /// Stops, unless others still listen. Sessions that were accepted go on.
+    ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// listening.close();
+    /// assert_eq!(alice.address(), None);
+    /// # Ok(()) }
+    /// ```
     pub fn close(self) {}
 }
 

@@ -39,12 +39,30 @@ pub enum Text {
 
 impl Message {
     /// Where the message stands: what `archive` and `clear` take.
+    ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// bob.send(alice.id(), "hello").await?;
+    /// let mut unread = alice.stream(Set::Unread, Mode::Live);
+    /// let message = unread.next_message().await?.expect("a live stream never ends");
+    /// alice.archive(message.place()).await?;
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub const fn place(&self) -> Place {
         Place { from: self.from, epoch: self.epoch, seqs: self.seq.0..=self.seq.0 }
     }
 
     /// The text, when it is at hand.
+    ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// bob.send(alice.id(), "hello").await?;
+    /// let mut unread = alice.stream(Set::Unread, Mode::Live);
+    /// let message = unread.next_message().await?.expect("a live stream never ends");
+    /// assert_eq!(message.text().map(|text| text.as_ref()), Some(&b"hello"[..]));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub const fn text(&self) -> Option<&Bytes> {
         match &self.text {

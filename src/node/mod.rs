@@ -72,7 +72,7 @@ use crate::types::{Epoch, Id, Seq};
 /// A running node: the only holder of its data directory. Clones are handles to the same node.
 ///
 /// All methods need a tokio runtime. Ids are checked when they are made, so no method fails for an
-/// id's form.
+/// id's form. In the examples below `alice` listens and has added `bob`, who is connected to her.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -91,12 +91,26 @@ pub struct Node {
 
 impl Node {
     /// This node's id: what others need to send to it.
+    ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// println!("send to me: {}", node.id());
+    /// assert_eq!(node.id().to_string().len(), 64);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn id(&self) -> Id {
         self.inner.id()
     }
 
     /// Which life of its log this node writes.
+    ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// let sent = node.send(peer, "hello").await?;
+    /// assert_eq!(sent.epoch, node.epoch());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         self.inner.epoch
@@ -104,6 +118,15 @@ impl Node {
 
     /// Lets a peer's messages in, with the quota that it had or the default one. Takes effect on a
     /// live session. Adding twice is Ok.
+    ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// node.add_peer(peer).await?;
+    /// node.add_peer(peer).await?; // Twice is Ok.
+    /// assert_eq!(node.peers().await?.len(), 1);
+    /// node.add_peer(node.id()).await.unwrap_err();
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`NodeError::Queue`] for this node's own id and for the negative of a known one,
@@ -113,6 +136,14 @@ impl Node {
     }
 
     /// Lets the messages of several peers in.
+    ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// let friends = ["d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"];
+    /// node.add_peers(friends.map(str::parse).into_iter().collect::<Result<Vec<Id>, _>>()?).await?;
+    /// assert_eq!(node.peers().await?.len(), 1);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// As [`Node::add_peer`]; the peers before the one that failed are added.
@@ -125,6 +156,14 @@ impl Node {
 
     /// Lets a peer's messages in, up to a quota of unread ones.
     ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// let quota = Quota { bytes: 64 << 20, entries: 10_000 };
+    /// node.add_peer_with(peer, Some(quota)).await?;
+    /// assert_eq!(node.peers().await?[0].quota, quota);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// As [`Node::add_peer`].
     pub async fn add_peer_with(&self, peer: Id, quota: Option<Quota>) -> Result<(), NodeError> {
@@ -134,6 +173,15 @@ impl Node {
     /// Refuses a peer, known or not: its messages stay out, its session is cut, and not one more
     /// byte goes to it once this has returned. What it sent before stays and is offered.
     ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// node.add_peer(peer).await?;
+    /// node.remove_peer(peer).await?;
+    /// assert!(node.peers().await?.is_empty());
+    /// node.send(peer, "too late").await.unwrap_err();
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`NodeError::Storage`].
     pub async fn remove_peer(&self, peer: Id) -> Result<(), NodeError> {
@@ -141,6 +189,13 @@ impl Node {
     }
 
     /// Refuses several peers.
+    ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// let all = node.peers().await?;
+    /// node.remove_peers(all.into_iter().map(|peer| peer.id)).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// As [`Node::remove_peer`]; the peers before the one that failed are removed.
@@ -153,6 +208,15 @@ impl Node {
 
     /// The added peers, sorted by id.
     ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// node.add_peer(peer).await?;
+    /// for peer in node.peers().await? {
+    ///     println!("{} may hold {} bytes unread here", peer.id, peer.quota.bytes);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`NodeError::Storage`].
     pub async fn peers(&self) -> Result<Vec<Peer>, NodeError> {
@@ -163,6 +227,14 @@ impl Node {
     /// address: every interface, and the port that was used the last time if it is free. A second
     /// call shares the port of the first, whatever address it names.
     ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// let listening = node.listen(Some(([127, 0, 0, 1], 0).into())).await?;
+    /// println!("listening on {}", listening.address().expect("TCP has addresses"));
+    /// listening.close();
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`NodeError::Listen`] when the address cannot be bound.
     pub async fn listen(&self, address: Option<SocketAddr>) -> Result<Listening, NodeError> {
@@ -170,6 +242,14 @@ impl Node {
     }
 
     /// The address that is listened on.
+    ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// assert_eq!(node.address(), None);
+    /// let listening = node.listen(Some(([127, 0, 0, 1], 0).into())).await?;
+    /// assert_eq!(node.address(), listening.address());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         listening::address(&self.inner)
@@ -179,6 +259,15 @@ impl Node {
     /// dropped: it is found by its id, dialled again whenever it is lost, and gets what was and
     /// will be sent to it. The connection streams its acknowledgements.
     ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// let mut to_alice = bob.connect(alice.id(), None).await?;
+    /// let sent = bob.send(alice.id(), "hello").await?;
+    /// let ack = to_alice.next_ack().await?;
+    /// assert_eq!((ack.first, ack.level), (sent.seq, AckLevel::Stored));
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`NodeError::Removed`], [`NodeError::Queue`] for this node's own id.
     pub async fn connect(&self, to: Id, hint: Option<Addr>) -> Result<Connection, NodeError> {
@@ -186,6 +275,15 @@ impl Node {
     }
 
     /// Messages to this node.
+    ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// bob.send(alice.id(), "hello").await?;
+    /// let mut unread = alice.stream(Set::Unread, Mode::Live);
+    /// let message = unread.next_message().await?.expect("a live stream never ends");
+    /// assert_eq!((message.from, message.text().unwrap().as_ref()), (bob.id(), &b"hello"[..]));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn stream(&self, set: Set, mode: Mode) -> MessageStream {
         MessageStream::new(Arc::clone(&self.inner), set, mode)
@@ -193,6 +291,20 @@ impl Node {
 
     /// Archives messages: Ok means that it is durable, that none of them is offered again, and that
     /// their senders will be told. Archiving twice is Ok.
+    ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// bob.send(alice.id(), "one").await?;
+    /// bob.wait(&bob.send(alice.id(), "two").await?, AckLevel::Stored).await?;
+    ///
+    /// let mut unread = alice.stream(Set::Unread, Mode::Drain);
+    /// let one = unread.next_message().await?.expect("two are stored");
+    /// alice.archive(&one).await?;
+    ///
+    /// let all = Place { from: bob.id(), epoch: bob.epoch(), seqs: 0..=1 };
+    /// alice.archive(all).await?; // A range, one durable step; twice is Ok.
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`NodeError::Queue`] when a message was never received, or its long body is not here yet:
@@ -203,6 +315,16 @@ impl Node {
 
     /// Clears messages: as [`Node::archive`], and their bodies go.
     ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// let sent = bob.send(alice.id(), "for your eyes only").await?;
+    /// let mut unread = alice.stream(Set::Unread, Mode::Live);
+    /// let message = unread.next_message().await?.expect("a live stream never ends");
+    /// alice.clear(&message).await?;
+    /// alice.read(bob.id(), None, sent.seq).await.unwrap_err();
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`NodeError::Queue`] when a message was never received: then nothing is cleared.
     pub async fn clear(&self, places: impl Into<Places>) -> Result<(), NodeError> {
@@ -210,6 +332,22 @@ impl Node {
     }
 
     /// One page of what is stored; `after` is where the page before ended.
+    ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// node.send_all(peer, (0..300).map(|n| (n.to_string().into(), SendOptions::default()))).await?;
+    /// let (mut count, mut after) = (0, None);
+    /// loop {
+    ///     let page = node.messages(ListSet::Sent, after).await?;
+    ///     count += page.items.len();
+    ///     after = page.next;
+    ///     if after.is_none() {
+    ///         break;
+    ///     }
+    /// }
+    /// assert_eq!(count, 300);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`NodeError::Storage`].
@@ -220,6 +358,19 @@ impl Node {
     /// The text of one message, as a stream; what is not here yet is fetched from its sender while
     /// a session with it is live. Without an epoch: the first that was seen of the sender.
     ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// let sent = bob.send(alice.id(), vec![b'x'; 100_000]).await?;
+    /// # connection.next_ack().await?;
+    /// let mut body = alice.read(bob.id(), None, sent.seq).await?;
+    /// let mut size = 0;
+    /// while let Some(bytes) = body.next_bytes().await? {
+    ///     size += bytes.len();
+    /// }
+    /// assert_eq!(size, 100_000);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`NodeError::NotFound`], [`NodeError::Unsupported`].
     pub async fn read(&self, from: Id, epoch: Option<Epoch>, seq: Seq) -> Result<Body, NodeError> {
@@ -229,6 +380,15 @@ impl Node {
     /// The first life of a sender's log that this node has seen: the one that `<from>@<seq>` means.
     /// `None` when nothing of the sender ever came.
     ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// assert_eq!(alice.first_epoch(bob.id()).await?, None);
+    /// bob.send(alice.id(), "hello").await?;
+    /// # connection.next_ack().await?;
+    /// assert_eq!(alice.first_epoch(bob.id()).await?, Some(bob.epoch()));
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`NodeError::Storage`].
     pub async fn first_epoch(&self, from: Id) -> Result<Option<Epoch>, NodeError> {
@@ -236,6 +396,15 @@ impl Node {
     }
 
     /// What the node is and does at this moment.
+    ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// node.send(peer, "hello").await?;
+    /// let status = node.status().await?;
+    /// assert_eq!((status.id, status.length, status.store), (node.id(), 1, "sled"));
+    /// assert!(status.sessions.is_empty() && status.listening.is_none());
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`NodeError::Storage`].
@@ -245,6 +414,14 @@ impl Node {
 
     /// Ends all sessions, finishes what waits to be written, and closes the store. Other handles
     /// get [`NodeError::Stopped`] from then on.
+    ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// let other_handle = node.clone();
+    /// node.shutdown().await?;
+    /// assert!(matches!(other_handle.send(peer, "too late").await, Err(NodeError::Stopped)));
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`NodeError::Storage`] when the last commit failed.

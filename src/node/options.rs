@@ -39,6 +39,14 @@ pub struct Options {
 impl Options {
     /// A node in `directory`, which is made on first use, over TCP; found on this machine and, with
     /// feature `mdns`, on the local network.
+    ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// # let other = tempfile::tempdir()?;
+    /// # let path = other.path().join("made/on/first/use");
+    /// let node = Options::new(path).open().await?;
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
@@ -52,6 +60,16 @@ impl Options {
     }
 
     /// The store to make; the directory remembers it, and another one later is an error.
+    ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// use peermq_storage::Kind;
+    ///
+    /// # let other = tempfile::tempdir()?;
+    /// let node = Options::new(other.path()).store(Kind::Sled).open().await?;
+    /// assert_eq!(node.status().await?.store, "sled");
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub const fn store(mut self, kind: Kind) -> Self {
         self.store = Some(kind);
@@ -59,6 +77,16 @@ impl Options {
     }
 
     /// The network to be in: nodes of two networks cannot speak.
+    ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// use peermq::crypto::noise::Network;
+    ///
+    /// # let other = tempfile::tempdir()?;
+    /// let tests = Options::new(other.path()).network(Network([1; 32]));
+    /// let node = tests.open().await?;
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub const fn network(mut self, network: Network) -> Self {
         self.network = network;
@@ -66,6 +94,20 @@ impl Options {
     }
 
     /// How peers are reached, instead of TCP.
+    ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// use peermq::node::directory::Directory;
+    /// use peermq::node::transport::MemoryNetwork;
+    ///
+    /// # let other = tempfile::tempdir()?;
+    /// let network = MemoryNetwork::new(); // Its nodes are all in this process.
+    /// let id = Directory::open_or_create(other.path())?.identity(|| [7; 32])?.id();
+    /// let transport = std::sync::Arc::new(network.transport(id));
+    /// let node = Options::new(other.path()).transport(transport).open().await?;
+    /// # assert_eq!(node.id(), id);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = transport;
@@ -73,6 +115,14 @@ impl Options {
     }
 
     /// How peers are found, beside the addresses that were given or that worked before.
+    ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// # let other = tempfile::tempdir()?;
+    /// let by_address_alone = Options::new(other.path()).discoveries(Vec::new());
+    /// let node = by_address_alone.open().await?;
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn discoveries(mut self, discoveries: Vec<Arc<dyn Discovery>>) -> Self {
         self.discoveries = Some(discoveries);
@@ -80,6 +130,16 @@ impl Options {
     }
 
     /// The directory's lock, when the caller took it already.
+    ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// use peermq::node::directory::Directory;
+    ///
+    /// # let other = tempfile::tempdir()?;
+    /// let lock = Directory::open_or_create(other.path())?.lock()?;
+    /// let node = Options::new(other.path()).lock(lock).open().await?;
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn lock(mut self, lock: Lock) -> Self {
         self.lock = Some(lock);
@@ -87,6 +147,17 @@ impl Options {
     }
 
     /// Opens the node. Nothing listens or dials yet.
+    ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// assert!(matches!(
+    ///     Options::new(directory.path()).open().await,
+    ///     Err(NodeError::Directory(_)) // `node` has it.
+    /// ));
+    /// node.shutdown().await?;
+    /// Options::new(directory.path()).open().await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`NodeError::Directory`] when another process holds the directory or it cannot be used,

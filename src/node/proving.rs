@@ -14,6 +14,15 @@ impl Node {
     ///
     /// It reads the leaf hashes of all messages that the receipt covers.
     ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// let sent = bob.send(alice.id(), "the contract").await?;
+    /// bob.wait(&sent, AckLevel::Stored).await?;
+    /// let proof = bob.receipt(alice.id(), None, sent.seq).await?;
+    /// println!("{proof:?}");
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`NodeError::Queue`] when the message was never sent or no receipt acknowledges it,
     /// [`NodeError::Storage`].

@@ -34,6 +34,14 @@ impl Node {
     /// After [`NodeError::Storage`] it is unknown whether the message was written: send it again
     /// with the same idempotency key.
     ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// let sent = node.send(peer, "hello").await?; // On this disk, whatever happens next.
+    /// assert_eq!(sent.seq, Seq(0));
+    /// assert_eq!(node.send(peer, "again").await?.seq, Seq(1));
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`NodeError::TextSize`], [`NodeError::Queue`] for a removed recipient or this node's own id,
     /// [`NodeError::Storage`].
@@ -42,6 +50,15 @@ impl Node {
     }
 
     /// Sends a text, with more said about it.
+    ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// let once = || SendOptions { idempotency_key: Some("order 17".into()), ..SendOptions::default() };
+    /// let first = node.send_with(peer, "two boxes", once()).await?;
+    /// let again = node.send_with(peer, "two boxes", once()).await?;
+    /// assert_eq!(first, again);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// As [`Node::send`]; also [`NodeError::IdempotencyKeySize`] and [`NodeError::Envelope`].
@@ -63,6 +80,14 @@ impl Node {
 
     /// Sends many texts to one recipient, in order, as few durable steps as their size allows: one
     /// for up to 256 of them or 256 KiB.
+    ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// let texts = ["one", "two", "three"].map(|text| (text.into(), SendOptions::default()));
+    /// let sent = node.send_all(peer, texts).await?;
+    /// assert_eq!(sent.last().map(|sent| sent.seq), Some(Seq(2)));
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// As [`Node::send`]. The texts before the group that failed are durable.
@@ -94,6 +119,15 @@ impl Node {
 
     /// Sends what a reader gives until its end, up to 1 GiB, in constant memory. Nothing is sent
     /// when the reader fails.
+    ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// let film = tokio::io::repeat(7);
+    /// # let film = tokio::io::AsyncReadExt::take(film, 1 << 20);
+    /// let sent = node.send_stream(peer, film, SendOptions::default()).await?;
+    /// assert_eq!(sent.to, peer);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// As [`Node::send_with`]; also [`NodeError::Input`].

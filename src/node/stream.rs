@@ -63,6 +63,16 @@ impl MessageStream {
 
     /// The next group, of at most 256 messages or about 256 KiB; `None` at the end.
     ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// bob.send_all(alice.id(), (0..10).map(|n| (n.to_string().into(), SendOptions::default()))).await?;
+    /// let mut unread = alice.stream(Set::Unread, Mode::Live);
+    /// let group = unread.next_group().await?.expect("a live stream never ends");
+    /// assert_eq!(group.len(), 10);
+    /// alice.archive(&group).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`NodeError::Storage`] and [`NodeError::Stopped`] when the node's store has ended.
     pub async fn next_group(&mut self) -> Result<Option<Vec<Message>>, NodeError> {
@@ -91,6 +101,18 @@ impl MessageStream {
 
     /// The next message; `None` at the end.
     ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// bob.send(alice.id(), "hello").await?;
+    /// # connection.next_ack().await?;
+    /// let mut unread = alice.stream(Set::Unread, Mode::Drain);
+    /// while let Some(message) = unread.next_message().await? {
+    ///     println!("{}@{} {:?}", message.from, message.seq, message.text());
+    ///     alice.archive(&message).await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// As [`MessageStream::next_group`].
     pub async fn next_message(&mut self) -> Result<Option<Message>, NodeError> {
@@ -102,6 +124,18 @@ impl MessageStream {
     }
 
     /// The messages as a [`futures::Stream`], which ends after an error.
+    ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// use futures::TryStreamExt;
+    ///
+    /// bob.send(alice.id(), "hello").await?;
+    /// # connection.next_ack().await?;
+    /// let unread = alice.stream(Set::Unread, Mode::Drain).into_stream();
+    /// let messages: Vec<Message> = unread.try_collect().await?;
+    /// assert_eq!(messages.len(), 1);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn into_stream(self) -> BoxStream<'static, Result<Message, NodeError>> {
         let next = |messages: Option<Self>| async {

@@ -12,6 +12,13 @@ impl Node {
     /// Waits until a sent message has come to `level`: [`AckLevel::Stored`], [`AckLevel::Archived`]
     /// (or cleared), or [`AckLevel::Rejected`]. It dials nobody: see [`Node::connect`].
     ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// let sent = bob.send(alice.id(), "hello").await?;
+    /// bob.wait(&sent, AckLevel::Stored).await?; // On alice's disk too.
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`NodeError::Rejected`] when the recipient cannot use the message and `level` is another;
     /// [`NodeError::Stopped`], [`NodeError::Storage`].
@@ -20,6 +27,14 @@ impl Node {
     }
 
     /// Waits until all messages of a range have come to `level`, as [`Node::wait`] does for one.
+    ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// let texts = ["one", "two"].map(|text| (text.into(), SendOptions::default()));
+    /// bob.send_all(alice.id(), texts).await?;
+    /// bob.wait_all(alice.id(), bob.epoch(), 0..=1, AckLevel::Stored).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// As [`Node::wait`].
