@@ -1,0 +1,129 @@
+//! The figures that peermq is judged by, each beside the raw speed of the same machine and, where
+//! they can be had, beside other queues, all in one run.
+//!
+//! ```text
+//! cargo bench --bench figures -- [V1 V2 …] [--store sled] [--messages 100000] [--rounds 3]
+//!                                [--dir DIR] [--json]
+//! ```
+//!
+//! Every round starts with empty directories in DIR (the system's temporary directory), which must
+//! be on a real disk. What is printed is the median of the rounds. Redis and NATS are measured when
+//! `redis-server` and `nats-server` are on the path; their clients are built from `benches/peers`.
+
+#![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+
+mod arguments;
+mod latency;
+mod opening;
+mod pair;
+mod peers;
+mod raw;
+mod road;
+mod sends;
+mod table;
+
+use std::error::Error;
+use std::path::Path;
+
+use arguments::Arguments;
+use peermq_storage::Kind;
+use road::Archive;
+use table::Table;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// Bytes of every message, unless a figure says otherwise.
+const MESSAGE_SIZE: usize = 100;
+/// Operations under way at once, where a figure is not about one at a time.
+const IN_FLIGHT_COUNT: usize = 256;
+
+fn main() -> Outcome<()> {
+    let arguments = Arguments::parse(std::env::args().skip(1))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut table = Table::default();
+    for round in 1..=arguments.rounds {
+        eprintln!("round {round} of {}", arguments.rounds);
+        measure_raw(&arguments, &mut table)?;
+        for peer in ["redis", "nats"] {
+            if arguments.wants_any(&["V1", "V2", "V3"]) {
+                peers::measure(peer, &arguments, &mut table)?;
+            }
+        }
+        for &store in &arguments.stores {
+            runtime.block_on(measure_store(store, &arguments, &mut table))?;
+        }
+    }
+    table.print(arguments.format);
+    Ok(())
+}
+
+fn measure_raw(arguments: &Arguments, table: &mut Table) -> Outcome<()> {
+    let scratch = tempfile::tempdir_in(&arguments.dir)?;
+    if arguments.wants_any(&["V1", "V11"]) {
+        let rate = raw::appends(scratch.path(), arguments.messages / 20)?;
+        table.add("V1", "raw append + fdatasync", rate, "/s");
+        table.add("V11 one", "raw append + fdatasync", rate, "/s");
+    }
+    Ok(())
+}
+
+async fn measure_store(store: Kind, arguments: &Arguments, table: &mut Table) -> Outcome<()> {
+    let scratch = tempfile::tempdir_in(&arguments.dir)?;
+    let fresh = |name: &str| -> Outcome<_> {
+        let path = scratch.path().join(name);
+        std::fs::create_dir(&path)?;
+        Ok(path)
+    };
+    let name = format!("peermq on {}", store.name());
+    let count = arguments.messages;
+    if arguments.wants_any(&["V1", "V2", "V10"]) {
+        let sent = sends::measure(store, count, &fresh("sends")?).await?;
+        table.add("V1", &name, sent.one_at_a_time, "/s");
+        table.add("V2", &name, sent.in_flight, "/s");
+        table.add("V2 in groups", &name, sent.in_groups, "/s");
+        table.add("V10", &name, sent.disk_size_per_message, "B");
+    }
+    if arguments.wants_any(&["V3"]) {
+        for (figure, archive) in [("V3", Archive::InRanges), ("V3 one by one", Archive::OneByOne)] {
+            let rate = road::measure(store, count, archive, &fresh(figure)?).await?;
+            table.add(figure, &name, rate, "/s");
+        }
+    }
+    if arguments.wants_any(&["V4"]) {
+        let latency = latency::measure(store, &fresh("latency")?).await?;
+        table.add("V4 p50", &name, latency.p50_ms, "ms");
+        table.add("V4 p99", &name, latency.p99_ms, "ms");
+    }
+    if arguments.wants_any(&["V6"]) {
+        let milliseconds = opening::measure(store, count, &fresh("opening")?).await?;
+        table.add("V6", &name, milliseconds, "ms");
+    }
+    if arguments.wants_any(&["V11"]) {
+        let archived = road::archives(store, count, &fresh("archives")?).await?;
+        table.add("V11 one", &name, archived.one_at_a_time, "/s");
+        table.add("V11", &name, archived.in_flight, "/s");
+    }
+    Ok(())
+}
+
+/// A count as a number to compute with.
+fn float(count: usize) -> f64 {
+    f64::from(u32::try_from(count).expect("a benchmark counts below 4 billion"))
+}
+
+/// A message of [`MESSAGE_SIZE`] bytes.
+fn message() -> bytes::Bytes {
+    bytes::Bytes::from(vec![b'x'; MESSAGE_SIZE])
+}
+
+/// Bytes that a directory's files take on the disk.
+fn disk_size(path: &Path) -> Outcome<u64> {
+    use std::os::unix::fs::MetadataExt as _;
+    let mut size = 0;
+    for entry in std::fs::read_dir(path)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        size += if metadata.is_dir() { disk_size(&entry.path())? } else { metadata.blocks() * 512 };
+    }
+    Ok(size)
+}
