@@ -1,0 +1,89 @@
+//! The fault harnesses: each does harm on purpose, counts what was survived, and says what was not.
+//!
+//! ```text
+//! cargo run --release -p peermq-faults -- c1 --store all --seed 7 --count 1000 --out faults.jsonl
+//! ```
+//!
+//! Each run appends one JSON line per store to the file of `--out`, and prints it. Exit status: 0
+//! nothing was found, 1 something was, 2 usage.
+
+mod harness;
+mod judge;
+mod report;
+mod sample;
+mod truncation;
+mod workload;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use peermq_storage::Kind;
+
+use crate::harness::{Options, Outcome};
+
+/// What a durable queue says of faults is believed when they are counted.
+#[derive(Debug, Parser)]
+#[command(name = "peermq-faults", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Cuts a store's files short, at every offset of their last 64 KiB.
+    C1(Options),
+    /// Judges the stores whose directories come in on stdin, one a line (the harnesses' own child).
+    #[command(hide = true)]
+    Judge {
+        /// The kind of the stores.
+        store: Kind,
+    },
+    /// Commits numbered batches and appends each number to a file once its commit has returned.
+    Write {
+        /// The kind of the store.
+        store: Kind,
+        /// The directory that the store and its poison file lie in.
+        dir: PathBuf,
+        /// The file for the numbers, one a line.
+        ack: PathBuf,
+        /// How many batches; without it, until the process is killed.
+        #[arg(long, default_value_t = u64::MAX, hide_default_value = true)]
+        count: u64,
+    },
+    /// Fails unless batches 0 to ACKED are in a store, whole, and at most one more.
+    Verify {
+        /// The kind of the store.
+        store: Kind,
+        /// The directory that the store and its poison file lie in.
+        dir: PathBuf,
+        /// The number of the last batch whose commit had returned; -1 for none.
+        #[arg(allow_negative_numbers = true)]
+        acked: i64,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("peermq-faults: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Outcome<ExitCode> {
+    match command {
+        Command::C1(options) => options.run("c1", truncation::run),
+        Command::Judge { store } => judge::serve(store).map(|()| ExitCode::SUCCESS),
+        Command::Write { store, dir, ack, count } => {
+            workload::write(store, &dir, &ack, count).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Verify { store, dir, acked } => {
+            println!("{}", workload::verify(store, &dir, acked)?);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
