@@ -50,6 +50,8 @@ pub(super) struct AuthorLog {
     pub(super) changed: Changed,
     /// Entries to this node that are durable.
     durable: u64,
+    /// Bytes of headers and inline bodies in the blocks that are durable.
+    durable_size: u64,
 }
 
 /// What is unread of a log.
@@ -104,6 +106,7 @@ impl AuthorLog {
             untold: SeqSet::new(),
             changed: Changed::default(),
             durable: 0,
+            durable_size: 0,
         }
     }
 
@@ -129,8 +132,9 @@ impl AuthorLog {
             Some(row) => row::decode(&row).ok_or(QueueError::Damaged("a tally"))?,
         };
         let follow = Follow { peaks, next_seq, next_announcement };
-        let durable = next_seq.0;
-        Ok(Self { follow, inbox, size, tally, durable, ..Self::new(id, key, head) })
+        let (durable, durable_size) = (next_seq.0, size);
+        let new = Self::new(id, key, head);
+        Ok(Self { follow, inbox, size, tally, durable, durable_size, ..new })
     }
 
     /// Entries to this node that were taken in.
@@ -143,9 +147,14 @@ impl AuthorLog {
         self.durable
     }
 
+    /// Where the durable blocks end, and the bytes in them.
+    pub(super) const fn durable_end(&self) -> (u64, u64) {
+        (self.durable, self.durable_size)
+    }
+
     /// The batch is durable.
     pub(super) const fn on_committed(&mut self) {
-        self.durable = self.received();
+        (self.durable, self.durable_size) = (self.received(), self.size);
     }
 
     /// Bytes that the changes take up in a batch, at most.

@@ -27,7 +27,8 @@ impl Inbox {
         if moved.is_empty() {
             return Ok(moved);
         }
-        let total = (log.received(), log.size);
+        // What is staged beside the mark is in no block yet.
+        let total = log.durable_end();
         let mut size = 0;
         for run in moved.from_unread.iter() {
             size += self.sizes.of_run(store, key, run, total)?;

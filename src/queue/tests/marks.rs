@@ -54,6 +54,26 @@ fn a_mark_takes_all_or_nothing_and_names_what_is_absent() {
     assert_eq!(absent(marked), (epoch, Seq(3)));
 }
 
+/// One turn of the storage thread stages what waits: a group that came, then marks of what came
+/// before it. The sizes of the new entries stood in no block yet, and the store was called damaged.
+#[test]
+fn the_newest_durable_messages_are_marked_beside_a_group_that_is_staged() {
+    let (mut author, mut reader) = author_and_reader();
+    let (from, epoch) = (author.id(), author.queue.epoch());
+    author.send_numbers(reader.id(), 0..3);
+    reader.receive_all(&mut author);
+    author.send_numbers(reader.id(), 3..5);
+    let group = reader.next_group(&mut author).unwrap();
+    reader.queue.receive(&from, &group).unwrap();
+    reader.queue.mark(&[Place { from, epoch, seqs: 1..=2 }], Mark::Archived).unwrap();
+    reader.queue.commit().unwrap();
+    assert_eq!(reader.take(1, 9), [0, 3, 4]);
+    let bytes = reader.figures(from).unread_bytes;
+    reader.mark(from, 0..=0, Mark::Archived).unwrap();
+    let of_one = bytes - reader.figures(from).unread_bytes;
+    assert_eq!(bytes, 3 * of_one, "messages of one size");
+}
+
 #[test]
 fn a_rejected_message_is_passed_over_by_later_marks() {
     let (mut author, mut reader) = author_and_reader();

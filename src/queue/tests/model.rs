@@ -13,6 +13,7 @@ enum Step {
     Send { author: usize, count: u64 },
     Receive { author: usize },
     Mark { author: usize, first: u64, count: u64, to: Mark },
+    MarkNewest { author: usize, count: u64, to: Mark },
     Take { reader: u64, count: usize },
     Release { reader: u64 },
     Commit,
@@ -30,11 +31,14 @@ struct Model {
 fn step() -> impl Strategy<Value = Step> {
     let author = 0usize..2;
     let marks = vec![Mark::Archived, Mark::Cleared, Mark::Rejected, Mark::Gone];
-    let mark = (author.clone(), 0u64..700, 1u64..60, prop::sample::select(marks));
+    let to = prop::sample::select(marks);
+    let newest = (author.clone(), 1u64..60, to.clone());
+    let mark = (author.clone(), 0u64..700, 1u64..60, to);
     prop_oneof![
         3 => (author.clone(), 1u64..300).prop_map(|(author, count)| Step::Send { author, count }),
         3 => author.prop_map(|author| Step::Receive { author }),
         6 => mark.prop_map(|(author, first, count, to)| Step::Mark { author, first, count, to }),
+        3 => newest.prop_map(|(author, count, to)| Step::MarkNewest { author, count, to }),
         4 => (0u64..3, 1usize..200).prop_map(|(reader, count)| Step::Take { reader, count }),
         1 => (0u64..3).prop_map(|reader| Step::Release { reader }),
         4 => Just(Step::Commit),
@@ -63,6 +67,12 @@ impl Run {
             }
             Step::Receive { author } => self.receive(author),
             Step::Mark { author, first, count, to } => self.mark(author, first..first + count, to),
+            Step::MarkNewest { author, count, to } => {
+                let end = u64::try_from(self.model.durable[author].len()).unwrap();
+                if end > 0 {
+                    self.mark(author, end.saturating_sub(count)..end, to);
+                }
+            }
             Step::Take { reader, count } => self.take(reader, count),
             Step::Release { reader } => {
                 self.reader.queue.release(ReaderId(reader));
