@@ -146,6 +146,12 @@ pub const PAGE_COUNT_MAX: usize = 256;
 pub const PAGE_SIZE_MAX: usize = 256 * 1024;
 /// Chunks of 65 536 seqs that one mark may touch: each rewrites up to three rows of 8 KiB.
 pub const MARK_CHUNK_COUNT_MAX: usize = 128;
+/// Bytes of a backup that are read from the store in one step: a few milliseconds without a commit.
+pub const BACKUP_PIECE_SIZE: usize = 256 * 1024;
+/// Bytes of a batch of a restore: one more row still fits into any batch.
+pub const BACKUP_BATCH_SIZE: usize = 4 << 20;
+/// Bytes of changes that wait for the reader of a backup; beyond, the backup is given up.
+pub const BACKUP_PENDING_SIZE_MAX: usize = 64 << 20;
 /// Bytes of a batch beyond which no more chunks of useless bodies are removed with it.
 pub const SWEEP_SIZE_MAX: usize = 4 << 20;
 /// Entries that one receipt may span without being broken up by what has changed: 64 chunks of a

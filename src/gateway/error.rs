@@ -52,6 +52,9 @@ pub enum ClientError {
     /// Reading what is to be sent failed.
     #[error("cannot read what is to be sent: {0}")]
     Input(#[source] io::Error),
+    /// A backup did not come to its end.
+    #[error("expected the node to stay until the backup was read, got: {0}: take it again")]
+    BackupCut(String),
     /// The node ended in the middle of a text that cannot be read again.
     #[error(
         "expected the node to stay until the text was sent, got its end: send the text again, at \

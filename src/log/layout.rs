@@ -82,6 +82,19 @@ pub fn own_blocks_from(epoch: Epoch, index: Index) -> Keys {
     Keys::from(own_block(epoch, index), &key(OWN_BLOCK, [&epoch.0.to_be_bytes()]))
 }
 
+/// The blocks of a life of this node's log, and of all that came after it.
+#[must_use]
+pub fn own_lives_from(epoch: Epoch) -> Keys {
+    Keys::from(own_block(epoch, Index(0)), &key(OWN_BLOCK, [&[]]))
+}
+
+/// The epoch in an own block's key.
+#[must_use]
+pub fn own_block_epoch(key: &[u8]) -> Option<Epoch> {
+    let (epoch, _) = key.split_first()?.1.split_first_chunk()?;
+    Some(Epoch(u64::from_be_bytes(*epoch)))
+}
+
 /// Where the block that holds `index` must be: no block ends later than 255 after it.
 #[must_use]
 pub fn own_block_of(epoch: Epoch, index: Index) -> Keys {
@@ -105,6 +118,20 @@ pub fn outbox_row(epoch: Epoch, recipient: &Recipient, last: Index) -> Bytes {
 pub fn outbox_rows_from(epoch: Epoch, recipient: &Recipient, index: Index) -> Keys {
     let all = key(OUTBOX_ROW, [&epoch.0.to_be_bytes()[..], &recipient.to_bytes()]);
     Keys::from(outbox_row(epoch, recipient, index), &all)
+}
+
+/// The outbox rows of all recipients.
+#[must_use]
+pub fn outbox_rows(epoch: Epoch) -> Keys {
+    Keys::under(&key(OUTBOX_ROW, [&epoch.0.to_be_bytes()]))
+}
+
+/// The recipient and the LAST index in an outbox row's key.
+#[must_use]
+pub fn outbox_row_of(key: &[u8]) -> Option<(Recipient, u64)> {
+    let (_, rest) = key.split_first()?.1.split_first_chunk::<8>()?;
+    let (recipient, last) = rest.split_first_chunk()?;
+    Some((Recipient::from_bytes(recipient)?, u64::from_be_bytes(last.try_into().ok()?)))
 }
 
 /// How far the outbox rows of one life are written.
@@ -151,6 +178,12 @@ pub fn received_blocks_from(author: u32, epoch: Epoch, seq: Seq) -> Keys {
     Keys::from(received_block(author, epoch, seq), &all)
 }
 
+/// The groups of received entries of a life of an author's log, and of all after it.
+#[must_use]
+pub fn received_lives_from(author: u32, epoch: Epoch) -> Keys {
+    Keys::from(received_block(author, epoch, Seq(0)), &key(RECEIVED_BLOCK, [&[]]))
+}
+
 /// How far one life of an author's log is taken in.
 #[must_use]
 pub fn author(author: u32, epoch: Epoch) -> Bytes {
@@ -163,12 +196,12 @@ pub fn authors() -> Keys {
     Keys::under(&key(AUTHOR, [&[]]))
 }
 
-/// The author's number and the epoch in an author row's key.
+/// The author's number and the epoch in the key of an author row or a received block.
 #[must_use]
 pub fn author_of(key: &[u8]) -> Option<(u32, Epoch)> {
-    let (author, epoch) = key.split_first()?.1.split_first_chunk()?;
-    let epoch = u64::from_be_bytes(epoch.try_into().ok()?);
-    Some((u32::from_be_bytes(*author), Epoch(epoch)))
+    let (author, rest) = key.split_first()?.1.split_first_chunk()?;
+    let (epoch, _) = rest.split_first_chunk()?;
+    Some((u32::from_be_bytes(*author), Epoch(u64::from_be_bytes(*epoch))))
 }
 
 /// A chunk of a long body that was received.

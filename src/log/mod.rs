@@ -12,6 +12,7 @@
 mod block;
 mod block_builder;
 mod blocks;
+mod check;
 mod chunk;
 mod draft;
 mod entry;
@@ -22,6 +23,7 @@ mod idempotency;
 mod inclusion;
 pub mod layout;
 mod outbox;
+mod places;
 mod serve;
 mod staging;
 mod tree;
@@ -37,6 +39,7 @@ use bytes::Bytes;
 use peermq_storage::{Batch, Store};
 
 pub use block::{Block, BlockEntry, Content};
+pub use check::{LogFault, LogObserver, check, lives};
 pub use chunk::{Chunk, FoldError, Folded, Item, Shown, fold};
 pub use draft::{Appended, Draft, DraftBody};
 pub use entry::{Decoded, HEADER_VERSION, Header, HeaderBytes, HeaderError, leaf_hash};

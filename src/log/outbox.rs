@@ -44,8 +44,9 @@ pub(super) struct Place {
 
 /// A row as stored.
 #[derive(Debug)]
-struct Row {
-    next_seq: u64,
+pub(super) struct Row {
+    /// The recipient's next seq after the row's blocks.
+    pub(super) next_seq: u64,
     bytes: Bytes,
 }
 
@@ -214,7 +215,7 @@ impl Outbox {
 }
 
 impl Row {
-    fn read(bytes: Bytes) -> Result<Self, LogError> {
+    pub(super) fn read(bytes: Bytes) -> Result<Self, LogError> {
         let damaged =
             LogError::Outbox { expected: "a seq and places of 16 bytes each", got: bytes.len() };
         match bytes.split_first_chunk() {
@@ -235,7 +236,7 @@ impl Row {
         bytes
     }
 
-    fn places(&self) -> impl Iterator<Item = Place> {
+    pub(super) fn places(&self) -> impl Iterator<Item = Place> {
         let places = self.bytes.get(NEXT_SIZE..).unwrap_or_default();
         places.as_chunks::<PLACE_SIZE>().0.iter().map(|place| {
             let [last, first_seq] = [place.first_chunk(), place.last_chunk()]
@@ -249,7 +250,8 @@ fn begins_by(place: &Result<Place, LogError>, seq: u64) -> bool {
     place.as_ref().is_ok_and(|place| place.first_seq <= seq)
 }
 
-fn read_mark(mark: &[u8]) -> Result<u64, LogError> {
+/// The length of the log that all rows together tell of.
+pub(super) fn read_mark(mark: &[u8]) -> Result<u64, LogError> {
     let damaged = LogError::Outbox { expected: "a mark of 8 bytes", got: mark.len() };
     mark.try_into().map(u64::from_be_bytes).map_err(|_| damaged)
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`hashes`] | every hash, key and signature: its context and what it covers |
 //! | [`disk`] | every key and value in a store |
+//! | [`backup`] | every byte of a backup |
 //! | [`wire`] | every byte between two nodes |
 //! | [`proofs`] | files that convince anyone |
 //! | [`guarantees`] | what a node promises, and how |
@@ -14,6 +15,7 @@
 //!
 //! The files under `tests/golden/` hold an example of each structure; their lines never change.
 
+pub mod backup;
 pub mod disk;
 pub mod guarantees;
 pub mod hashes;

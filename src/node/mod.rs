@@ -20,6 +20,7 @@ pub mod transport;
 
 mod acks;
 mod authorisation;
+mod backup;
 mod body;
 mod connection;
 mod dialling;
@@ -33,6 +34,7 @@ mod listening;
 mod message;
 mod mux;
 mod news;
+mod offline;
 mod opening;
 mod options;
 mod pairs;
@@ -52,13 +54,18 @@ mod waiting;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use futures::stream::BoxStream;
+
 pub use self::acks::{Ack, AckLevel};
+pub use self::backup::{BackupFile, restore};
 pub use self::body::Body;
 pub use self::connection::Connection;
 pub use self::error::NodeError;
 use self::inner::Inner;
 pub use self::listening::Listening;
 pub use self::message::{Message, Places, Text};
+pub use self::offline::Offline;
 pub use self::options::Options;
 pub use self::sealing::SendOptions;
 pub use self::send::Sent;
@@ -410,6 +417,14 @@ impl Node {
     /// [`NodeError::Storage`].
     pub async fn status(&self) -> Result<Status, NodeError> {
         Status::of(&self.inner).await
+    }
+
+    /// All that is stored, as it stands when the stream ends: what a [`BackupFile`] takes.
+    ///
+    /// # Errors
+    /// [`NodeError::Storage`]; in the stream [`NodeError::Queue`] when it is read too slowly.
+    pub async fn backup(&self) -> Result<BoxStream<'static, Result<Bytes, NodeError>>, NodeError> {
+        backup::stream(self.inner.storage.clone()).await
     }
 
     /// Ends all sessions, finishes what waits to be written, and closes the store. Other handles

@@ -117,6 +117,17 @@ impl Storage {
         answered.await.map_err(|_| self.stopped())
     }
 
+    /// Has something done between two commits, without waiting for it; a thread that is too busy to
+    /// take it has `job` wait in a task.
+    pub(super) fn post(&self, job: impl FnOnce(&mut Queue) + Send + 'static) {
+        let jobs = self.jobs.clone();
+        if let Err(mpsc::error::TrySendError::Full(job)) = jobs.try_send(Job::Read(Box::new(job)))
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(async move { jobs.send(job).await });
+        }
+    }
+
     /// Finishes the writes that wait, closes the store and ends the thread.
     ///
     /// # Errors

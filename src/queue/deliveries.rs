@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::bitmaps::{Bitmaps, Rows};
 use super::error::QueueError;
 use super::row;
-use super::seq_set::pieces;
+use super::seq_set::{CHUNK_SEQ_COUNT, pieces};
 use crate::crypto::hash::Hash;
 use crate::limits::{FOLD_SEQ_COUNT, HELLO_RECEIPT_COUNT_MAX, PEAK_COUNT_MAX, RECEIPT_SIZE_MAX};
 use crate::log::{InboxTree, Log, Peaks, layout};
@@ -136,6 +136,52 @@ impl Delivery {
         self.keep(signed);
         self.is_changed = true;
         Ok(if self.counts == before { Merged::Nothing } else { Merged::News })
+    }
+
+    /// The number that stands for the recipient in keys.
+    pub(super) const fn peer(&self) -> u32 {
+        self.peer
+    }
+
+    /// Over the leaf hashes that were compared with receipts.
+    pub(super) const fn folded(&self) -> &Peaks<InboxTree> {
+        &self.folded
+    }
+
+    /// Whether the counts are those of the sets.
+    pub(super) fn is_counted_right(&mut self, store: &dyn Store) -> Result<bool, QueueError> {
+        let length = self.folded.length();
+        // To the end of the last chunk: nothing is acknowledged beyond the length.
+        let end = length.checked_next_multiple_of(CHUNK_SEQ_COUNT).unwrap_or(length);
+        let bounds = self.below.map(|below| below.min(length));
+        let counted = [STORED, ARCHIVED, REJECTED].map(|kind| self.count(store, kind, end));
+        let below = [STORED, ARCHIVED].iter().zip(bounds);
+        let [stored, archived, rejected] = counted;
+        let is_full = below.map(|(kind, below)| Ok(self.count(store, *kind, below)? == below));
+        let is_full = is_full.collect::<Result<Vec<bool>, QueueError>>()?;
+        Ok([stored?, archived?, rejected?] == self.counts
+            && bounds == self.below
+            && is_full == [true, true])
+    }
+
+    /// How many seqs below an end one of the sets holds.
+    fn count(&mut self, store: &dyn Store, kind: usize, end: u64) -> Result<u64, QueueError> {
+        let mut count = 0;
+        for piece in pieces(0..end) {
+            let runs = self.sets.chunk(store, piece.start)?.runs(kind, &piece);
+            count += runs.map(|run| run.end - run.start).sum::<u64>();
+        }
+        Ok(count)
+    }
+
+    /// Whether the sets hold all that the kept receipts say.
+    pub(super) fn holds_receipts(&mut self, store: &dyn Store) -> Result<bool, QueueError> {
+        let acked = self.acked(store)?;
+        Ok(self.newest.values().map(SignedReceipt::unverified).all(|receipt| {
+            receipt.stored.to_ranges().difference(&acked.stored).is_empty()
+                && receipt.archived.to_ranges().difference(&acked.archived).is_empty()
+                && receipt.rejected.difference(&acked.rejected).is_empty()
+        }))
     }
 
     /// Whether its rows differ from those in the store.

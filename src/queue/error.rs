@@ -25,6 +25,12 @@ pub enum QueueError {
     /// An earlier error left more in memory than on disk. The queue must be dropped.
     #[error("expected a queue that has not failed, got one that has")]
     Broken,
+    /// Bytes are not those of a whole backup.
+    #[error("expected a whole backup of peermq, got something else: take another copy of it")]
+    Backup,
+    /// More was written than the reader of a backup has kept up with.
+    #[error("expected the backup to be read as fast as the node writes, got a slower reader")]
+    BackupBehind,
     /// A session brought what cannot be taken in.
     #[error("the peer's entries or receipts were not taken in: {0:?}")]
     Refused(Refusal),

@@ -15,9 +15,11 @@
 //! Deliberately absent: clock, randomness, threads, and keys: bodies stay sealed here.
 
 mod author_log;
+mod backup;
 mod bitmaps;
 mod bodies;
 mod changes;
+pub mod check;
 mod deliveries;
 mod dispatch;
 mod error;
@@ -50,6 +52,7 @@ mod tests;
 
 use peermq_storage::{Batch, Store};
 
+pub use backup::{BackupId, Record, RecordReader, RecordWriter};
 pub use changes::Changes;
 pub use deliveries::AckedSets;
 pub use dispatch::ReaderId;
@@ -70,6 +73,7 @@ use crate::limits::SWEEP_SIZE_MAX;
 use crate::log::{self, layout};
 use crate::sync::Life;
 use crate::types::{Epoch, Id, Recipient, UnixMs};
+use backup::Backups;
 use dispatch::{Dispatch, LogKey};
 use inbox::Inbox;
 use outbox::Outbox;
@@ -89,6 +93,7 @@ pub struct Queue {
     inbox: Inbox,
     outbox: Outbox,
     dispatch: Dispatch,
+    backups: Backups,
 }
 
 impl Queue {
@@ -108,7 +113,20 @@ impl Queue {
         unread.for_each(|log| dispatch.wake(log.key));
         let (batch, changes, woken) = (Batch::new(), Changes::default(), Vec::new());
         let is_broken = false;
-        Ok(Self { store, me, batch, changes, woken, is_broken, peers, inbox, outbox, dispatch })
+        let backups = Backups::default();
+        Ok(Self {
+            store,
+            me,
+            batch,
+            changes,
+            woken,
+            is_broken,
+            peers,
+            inbox,
+            outbox,
+            dispatch,
+            backups,
+        })
     }
 
     /// Writes what an open would else have to gather, and closes the store.
@@ -146,6 +164,7 @@ impl Queue {
         self.peers.stage(&mut self.batch);
         self.inbox.bodies.sweep(&mut self.batch, SWEEP_SIZE_MAX);
         if !self.batch.is_empty() {
+            self.backups.note(&self.batch);
             self.store.commit(std::mem::take(&mut self.batch))?;
         }
         self.outbox.on_committed();

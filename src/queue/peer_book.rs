@@ -11,6 +11,7 @@
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use peermq_storage::{Batch, Store};
 use serde::{Deserialize, Serialize};
 
@@ -74,16 +75,32 @@ type Image = [u8; 32];
 impl PeerBook {
     /// Reads all rows.
     pub(super) fn open(store: &dyn Store, me: Id) -> Result<Self, QueueError> {
+        let mut is_damaged = false;
+        let book = Self::read(store, me, |_| is_damaged = true)?;
+        if is_damaged { Err(DAMAGED) } else { Ok(book) }
+    }
+
+    /// Reads the rows that are sound, and tells the keys of the others.
+    pub(super) fn read(
+        store: &dyn Store,
+        me: Id,
+        mut damaged: impl FnMut(Bytes),
+    ) -> Result<Self, QueueError> {
         let mut book =
             Self { me, peers: BTreeMap::new(), ids: BTreeMap::new(), changed: Vec::new() };
         for row in store.scan(layout::peers().as_range()) {
             let (key, value) = row?;
-            let (id, peer) = decode(&key, &value).ok_or(DAMAGED)?;
-            let number = peer.number;
-            let known = book.peers.insert(image(id.as_bytes()), (id, peer));
-            if known.is_some() || book.ids.insert(number, id).is_some() {
-                return Err(DAMAGED);
+            let Some((id, peer)) = decode(&key, &value) else {
+                damaged(key);
+                continue;
+            };
+            let image = image(id.as_bytes());
+            if book.peers.contains_key(&image) || book.ids.contains_key(&peer.number) {
+                damaged(key);
+                continue;
             }
+            book.ids.insert(peer.number, id);
+            book.peers.insert(image, (id, peer));
         }
         Ok(book)
     }

@@ -86,6 +86,15 @@ impl AuthorLog {
         }
     }
 
+    /// Whether all three bounds keep what they say.
+    pub(super) fn bounds_hold(&mut self, store: &dyn Store) -> Result<bool, QueueError> {
+        let Tally { floor, stored_below, archived_below, .. } = self.tally;
+        let unread = self.sets.first_unread(store, 0..floor.0)?;
+        let not_stored = self.sets.first_inside(store, &NOT_STORED, 0..stored_below.0)?;
+        let not_archived = self.sets.first_outside(store, &ARCHIVED, 0..archived_below.0)?;
+        Ok([unread, not_stored, not_archived].iter().all(Option::is_none))
+    }
+
     /// Moves up the bounds below which everything is stored, and archived.
     fn raise_bounds(&mut self, store: &dyn Store, end: u64) -> Result<(), QueueError> {
         let tally = &mut self.tally;

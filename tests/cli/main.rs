@@ -15,6 +15,7 @@ mod json;
 mod lines;
 mod peers;
 mod proofs;
+mod recovery;
 mod sharing;
 mod stored;
 mod support;

@@ -95,6 +95,25 @@ pub(crate) enum Verb {
     /// Print what this node holds and to whom it is connected.
     #[command(after_help = "Examples:\n  peermq status\n  peermq status --json")]
     Status,
+    /// Look at everything in the store, and change nothing.
+    ///
+    /// Each block, hash, signature, index, set and body is held against the others; what is wrong is
+    /// printed with what `repair` would do about it. No node may run on the directory meanwhile.
+    /// Exit status 1 tells that something was found.
+    #[command(after_help = "Examples:\n  peermq check\n  peermq check --json")]
+    Check,
+    /// Write all that this node is and holds to a new file, also while the node runs.
+    ///
+    /// The file holds the node's secret key: whoever reads it can read and write in its name. A
+    /// backup is as old as its end; restore it only when the directory itself is lost.
+    #[command(after_help = "Examples:\n  peermq backup /media/usb/peermq-monday")]
+    Backup(BackupArgs),
+    /// Make the data directory of a backup, where nothing is yet.
+    ///
+    /// What the node wrote after the backup may be known to its peers and is not in it: run
+    /// `peermq recover --new-epoch` before you send. No other copy of the directory may go on.
+    #[command(after_help = "Examples:\n  peermq -d /srv/peermq restore /media/usb/peermq-monday")]
+    Restore(BackupArgs),
     /// Run two nodes in a temporary directory and show how they talk.
     #[command(after_help = "Examples:\n  peermq demo")]
     Demo,
@@ -223,6 +242,14 @@ pub(crate) struct VerifyArgs {
     /// The proof's file; - is standard input.
     #[arg(value_name = "PROOF")]
     pub(crate) proof: PathBuf,
+}
+
+/// What `backup` and `restore` take.
+#[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    /// The backup's file.
+    #[arg(value_name = "PATH")]
+    pub(crate) path: PathBuf,
 }
 
 /// What `completions` takes.

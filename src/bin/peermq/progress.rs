@@ -64,6 +64,11 @@ impl Progress {
         self.show_when_late();
     }
 
+    /// Takes it away.
+    pub(crate) fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+
     /// Goes on by so many.
     pub(crate) fn add(&self, count: u64) {
         self.bar.inc(count);

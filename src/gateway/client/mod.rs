@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode};
 use bytes::Bytes;
+use futures::StreamExt;
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
@@ -217,6 +218,27 @@ impl Client {
         let path =
             format!("/v1/wait?to={to}&epoch={epoch}&first={first}&last={last}&level={level}");
         self.tell(|| request::get(&path)).await
+    }
+
+    /// All that the node stores, handed on in pieces as they come.
+    ///
+    /// # Errors
+    /// As [`Client::info`]; [`ClientError::BackupCut`] when the node ends meanwhile, and what `take`
+    /// returns.
+    pub async fn backup<E: From<ClientError>>(
+        &self,
+        mut take: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let answer = loop {
+            if let Some(answer) = self.try_answer(request::get("/v1/backup")).await? {
+                break answer;
+            }
+        };
+        let mut body = answer.response.into_body().into_data_stream();
+        while let Some(piece) = body.next().await {
+            take(&piece.map_err(|error| ClientError::BackupCut(error.to_string()))?)?;
+        }
+        Ok(())
     }
 
     /// Asks until there is an answer.

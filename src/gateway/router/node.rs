@@ -1,6 +1,9 @@
 //! The node itself: who it is and how it stands.
 
+use axum::body::Body;
 use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 
@@ -9,7 +12,15 @@ use super::error::ApiError;
 use crate::gateway::schema::{NodeInfo, Status};
 
 pub(super) fn routes() -> Router<Api> {
-    Router::new().route("/v1/node", get(info)).route("/v1/status", get(status))
+    Router::new()
+        .route("/v1/node", get(info))
+        .route("/v1/status", get(status))
+        .route("/v1/backup", get(backup))
+}
+
+async fn backup(State(api): State<Api>) -> Result<Response, ApiError> {
+    let headers = [(CONTENT_TYPE, "application/octet-stream")];
+    Ok((headers, Body::from_stream(api.node.backup().await?)).into_response())
 }
 
 async fn info(State(api): State<Api>) -> Json<NodeInfo> {

@@ -33,6 +33,20 @@ pub enum DirectoryError {
         /// Where.
         path: PathBuf,
     },
+    /// Nothing lies there yet.
+    #[error(
+        "expected a data directory with a key, got none at {path:?}: name the right one with -d"
+    )]
+    NoKey {
+        /// Where.
+        path: PathBuf,
+    },
+    /// Something lies there already.
+    #[error("expected an empty directory or none, got files in {path:?}: choose another one")]
+    NotEmpty {
+        /// Where.
+        path: PathBuf,
+    },
     /// Other users could put their own files into the directory.
     #[error(
         "expected a data directory that only its owner can write to, got mode {mode:04o} at \
@@ -188,7 +202,7 @@ pub enum DirectoryError {
 
 impl DirectoryError {
     /// Names the file or folder at which the file system gave `source`.
-    pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(in crate::node) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| match source.kind() {
             io::ErrorKind::PermissionDenied => Self::Denied { path },

@@ -56,6 +56,17 @@ impl Directory {
         Ok(Self { path })
     }
 
+    /// Opens a directory that a node was made in before.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NoKey`], and as [`Directory::open_or_create`].
+    pub fn open(path: &Path) -> Result<Self, DirectoryError> {
+        if !path.join("key").exists() {
+            return Err(DirectoryError::NoKey { path: path.to_owned() });
+        }
+        Self::open_or_create(path)
+    }
+
     /// Where it lies; absolute.
     #[must_use]
     pub fn path(&self) -> &Path {

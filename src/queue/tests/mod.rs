@@ -1,5 +1,7 @@
 //! The queue as a whole: two nodes' queues over stores that outlive them.
 
+mod backup;
+mod check;
 mod exchange;
 mod golden;
 mod listing;

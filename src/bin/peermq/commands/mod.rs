@@ -1,5 +1,7 @@
 //! What each verb means: one file per verb, or per few that are alike.
 
+mod backup;
+mod check;
 mod connect;
 mod demo;
 mod id;
@@ -47,6 +49,9 @@ async fn dispatch(arguments: Arguments) -> Result<(), CliError> {
         Verb::Receipt(args) => receipt::run(&context, args).await,
         Verb::Verify(args) => verify::run(&context, args).await,
         Verb::Status => status::run(&context).await,
+        Verb::Backup(args) => backup::run(&context, args).await,
+        Verb::Restore(args) => backup::restore(&context, args).await,
+        Verb::Check => check::run(&context).await,
         Verb::Demo => demo::run(&context).await,
         Verb::Completions(args) => shell::completions(&context, args).await,
         Verb::Man => shell::man(&context).await,

@@ -1,0 +1,100 @@
+//! Looking at everything in a store: each row against the others, each entry against the hashes and
+//! signatures that speak of it.
+//!
+//! *Invariant*: nothing is written. What is wrong is told row by row, with what a repair would do;
+//! a part that cannot be read does not hide the parts after it.
+
+mod fault;
+mod received;
+mod sent;
+
+use peermq_storage::Store;
+
+pub use self::fault::{Fault, Finding, Part, Remedy};
+use super::dispatch::LogKey;
+use super::error::QueueError;
+use super::peer_book::PeerBook;
+use crate::log::{self, layout};
+use crate::types::{Epoch, Id};
+
+/// Who is told how a check goes.
+pub trait CheckObserver {
+    /// One more entry was looked at.
+    fn checked(&mut self);
+
+    /// Something is wrong.
+    fn found(&mut self, finding: Finding);
+}
+
+/// Looks at all that a store of `me` holds.
+///
+/// # Errors
+/// [`QueueError::Store`] when the store cannot be read.
+pub fn check(
+    store: &dyn Store,
+    me: &Id,
+    observer: &mut dyn CheckObserver,
+) -> Result<(), QueueError> {
+    let epoch = check_epoch(store, observer)?;
+    let peers = PeerBook::read(store, *me, |key| {
+        observer.found(Finding::new(Part::Peers, key, Fault::Peer));
+    })?;
+    let mut lives = log::lives(store)?;
+    lives.extend(epoch.filter(|epoch| !lives.contains(epoch)));
+    for epoch in lives {
+        sent::check(store, me, epoch, &peers, observer)?;
+    }
+    for key in received_lives(store)? {
+        match peers.id(key.author) {
+            Some(id) => received::check(store, me, *id, key, observer)?,
+            None => {
+                let row = layout::author(key.author, key.epoch);
+                observer.found(Finding::new(Part::Nobodys, row, Fault::Author));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The epoch of this node's log; `None` in a new store and in one that names none.
+fn check_epoch(
+    store: &dyn Store,
+    observer: &mut dyn CheckObserver,
+) -> Result<Option<Epoch>, QueueError> {
+    let key = layout::meta("epoch");
+    let Some(row) = store.get(&key)? else { return Ok(None) };
+    let epoch = <[u8; 8]>::try_from(&row[..]).ok().map(|epoch| Epoch(u64::from_be_bytes(epoch)));
+    if epoch.is_none() {
+        observer.found(Finding::new(Part::Node, key, Fault::Epoch));
+    }
+    Ok(epoch)
+}
+
+/// The lives of authors' logs of which there is an author row or a block.
+fn received_lives(store: &dyn Store) -> Result<Vec<LogKey>, QueueError> {
+    let mut lives = Vec::new();
+    for row in store.scan(layout::authors().as_range()) {
+        let life = layout::author_of(&row?.0);
+        lives.extend(life.map(|(author, epoch)| LogKey { author, epoch }));
+    }
+    let mut next = Some((0, Epoch(0)));
+    while let Some((author, epoch)) = next {
+        let keys = layout::received_lives_from(author, epoch);
+        let Some((key, _)) = store.scan(keys.as_range()).next().transpose()? else { break };
+        let Some((author, epoch)) = layout::author_of(&key) else { break };
+        lives.push(LogKey { author, epoch });
+        let later = epoch.0.checked_add(1).map(|epoch| (author, Epoch(epoch)));
+        next = later.or_else(|| author.checked_add(1).map(|author| (author, Epoch(0))));
+    }
+    lives.sort_unstable();
+    lives.dedup();
+    Ok(lives)
+}
+
+/// What an error while reading says: the store's own, or that a row is not what it should be.
+fn unreadable(error: QueueError, otherwise: Fault) -> Fault {
+    match error {
+        QueueError::Store(error) => error.into(),
+        _ => otherwise,
+    }
+}

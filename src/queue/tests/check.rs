@@ -1,0 +1,135 @@
+//! A check of a whole store: silent on a sound one, and naming each damaged row's part.
+
+use super::*;
+use crate::queue::check::{CheckObserver, Fault, Finding, Part, Remedy, check};
+
+/// What a check saw.
+#[derive(Debug, Default)]
+struct Report {
+    entries: u64,
+    findings: Vec<Finding>,
+}
+
+impl CheckObserver for Report {
+    fn checked(&mut self) {
+        self.entries += 1;
+    }
+
+    fn found(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+}
+
+fn report(node: &Node) -> Report {
+    let mut report = Report::default();
+    check(&*node.store, &node.id(), &mut report).unwrap();
+    report
+}
+
+/// An author and a reader after marks of each kind and receipts, both in order.
+fn settled_pair() -> (Node, Node) {
+    let (mut author, mut reader) = author_and_reader();
+    for start in (0..120).step_by(40) {
+        author.send_numbers(reader.id(), start..start + 40);
+    }
+    reader.receive_all(&mut author);
+    reader.mark(author.id(), 0..=59, Mark::Archived).unwrap();
+    reader.mark(author.id(), 20..=29, Mark::Cleared).unwrap();
+    reader.mark(author.id(), 70..=70, Mark::Rejected).unwrap();
+    let receipts = reader.queue.opening(&author.id()).unwrap().held.remove(0).receipts;
+    let receipts = receipts.into_iter().map(|receipt| receipt.sign(&reader.identity)).collect();
+    author.queue.acknowledge(&reader.id(), receipts).unwrap();
+    author.queue.commit().unwrap();
+    (author, reader)
+}
+
+/// Every row of a store.
+fn rows(node: &Node) -> Vec<(Bytes, Bytes)> {
+    node.store.scan(&[]..&[0xff]).map(Result::unwrap).collect()
+}
+
+fn bitmap(row: &[u8]) -> Option<roaring::RoaringBitmap> {
+    roaring::RoaringBitmap::deserialize_from(row).ok()
+}
+
+fn put(node: &Node, key: &Bytes, value: Vec<u8>) {
+    let mut batch = Batch::new();
+    batch.put(key.clone(), value);
+    node.store.commit(batch).unwrap();
+}
+
+#[test]
+fn a_sound_store_has_no_findings() {
+    let (author, reader) = settled_pair();
+    for node in [&author, &reader] {
+        let report = report(node);
+        assert_eq!(report.entries, 120);
+        assert!(report.findings.is_empty(), "{:?}", report.findings);
+    }
+}
+
+#[test]
+fn every_row_that_is_changed_or_lost_is_found() {
+    let (mut author, reader) = settled_pair();
+    author.queue.close().unwrap();
+    author.queue = open(&author.store, &author.identity);
+    for node in [&author, &reader] {
+        for (key, value) in rows(node) {
+            // A peer's state, quota and addresses are the user's word, which nothing can prove.
+            let is_free = key[0] == 0x26 || key[0] == 0x00;
+            for place in 0..value.len() {
+                let mut changed = value.to_vec();
+                changed[place] ^= 0x40;
+                let is_idle = match key[0] {
+                    // One set of messages is as sound as another.
+                    0x23 => true,
+                    // Not every byte of a bitmap says something that its others do not.
+                    0x24 => bitmap(&changed) == bitmap(&value),
+                    // Bounds may lie lower than they could.
+                    0x27 => value.len() - place <= 3,
+                    0x2a => value.len() - place == 5 || value.len() - place == 4,
+                    _ => false,
+                };
+                if is_free || is_idle || place % 61 > 1 && place + 9 < value.len() {
+                    continue;
+                }
+                put(node, &key, changed);
+                let found = report(node).findings;
+                assert!(!found.is_empty(), "{key:02x?} changed at {place} of {}", value.len());
+            }
+            let mut batch = Batch::new();
+            batch.remove(key.clone());
+            node.store.commit(batch).unwrap();
+            // Of the receipts the newest few are kept anyway.
+            let may_go = is_free || key[0] == 0x25;
+            assert!(may_go || !report(node).findings.is_empty(), "{key:02x?} lost");
+            put(node, &key, value.to_vec());
+        }
+        assert!(report(node).findings.is_empty());
+    }
+}
+
+#[test]
+fn a_finding_names_the_part_and_what_a_repair_would_do() {
+    let (author, reader) = settled_pair();
+    let epoch = author.queue.epoch();
+    let (key, _) = rows(&reader).into_iter().find(|(key, _)| key[0] == 0x27).unwrap();
+    put(&reader, &key, vec![1, 0, 0, 0, 0, 0, 0, 0]);
+    let found = report(&reader).findings;
+    let [finding] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(finding.part, Part::Received { from: author.id(), epoch });
+    assert!(matches!(finding.fault, Fault::Tally));
+    assert_eq!(finding.remedy(), Remedy::Rebuild);
+    let (key, _) = rows(&author).into_iter().find(|(key, _)| key[0] == 0x10).unwrap();
+    put(&author, &key, vec![1; 9]);
+    let found = report(&author).findings;
+    assert_eq!(found[0].part, Part::Log { epoch });
+    assert_eq!(found[0].remedy(), Remedy::NewEpoch);
+    assert_eq!(
+        found[0].to_string(),
+        format!(
+            "own log {epoch}: expected a block of 40 bytes, got 9; repair would set the log aside \
+             and begin a new one"
+        )
+    );
+}
