@@ -40,12 +40,16 @@ impl Granted {
         self.stored = self.stored.saturating_add(size).min(self.used);
     }
 
-    /// A new total, when the quota's `room` allows at least one chunk more than was granted.
+    /// A new total, when the quota's `room` allows at least one chunk more than was granted, or
+    /// one chunk to an author that has too little left for any.
     pub(super) fn raise(&mut self, room: u64) -> Option<u64> {
         let chunk = ADVANCE_FRAME_SIZE_MAX;
         let total = self.stored.saturating_add(room.max(chunk).min(self.window));
+        let is_chunk_more = total >= self.total.saturating_add(chunk);
+        let (covered, would_cover) = (self.total - self.used, total.saturating_sub(self.used));
+        let ends_a_wait = covered < chunk && would_cover >= chunk;
         // Without room nothing is granted; the last chunk that room allows may pass the quota.
-        if room == 0 || total < self.total.saturating_add(chunk) {
+        if room == 0 || !(is_chunk_more || ends_a_wait) {
             return None;
         }
         self.total = total;
@@ -121,6 +125,21 @@ mod tests {
         assert_eq!(all(1), CREDIT_WINDOW_SIZE);
         assert!((2..=7).all(|count| all(count) <= CREDIT_WINDOW_SIZE));
         assert_eq!(all(16), 16 * ADVANCE_FRAME_SIZE_MAX);
+    }
+
+    #[test]
+    fn a_quota_of_less_than_a_chunk_lets_one_small_chunk_after_another_through() {
+        let (mut granted, mut allowance) = (Granted::sharing(1), Allowance::default());
+        for _ in 0..1_000 {
+            allowance.raise(granted.raise(100).unwrap()).unwrap();
+            assert!(allowance.covers_a_chunk());
+            assert_eq!(granted.raise(100), None, "one chunk is covered");
+            allowance.use_up(300);
+            granted.use_up(300).unwrap();
+            assert!(!allowance.covers_a_chunk());
+            assert_eq!(granted.raise(100), None, "it is not stored yet");
+            granted.release(300);
+        }
     }
 
     #[test]
