@@ -3,7 +3,7 @@
 use super::error::{Incompatible, LocalFault, Misbehaviour, SyncError};
 use super::exchange::Opening;
 use super::frame::Kind;
-use super::message::{Hello, Life, VERSION};
+use super::message::{Hello, Life, Message, VERSION};
 use crate::crypto::Verifier;
 use crate::limits::{EPOCH_COUNT_MAX, HELLO_RECEIPT_COUNT_MAX};
 
@@ -12,6 +12,8 @@ use crate::limits::{EPOCH_COUNT_MAX, HELLO_RECEIPT_COUNT_MAX};
 pub(super) struct Greeting {
     opening: Option<Opening>,
     hello: Option<Hello>,
+    /// What follows our own `Hello`: the newest of each kind, so that no peer makes it long.
+    held: Vec<Message>,
 }
 
 impl Greeting {
@@ -26,8 +28,8 @@ impl Greeting {
         }
     }
 
-    /// The store answered: what to say to the peer.
-    pub(super) fn on_opening(&mut self, mut opening: Opening) -> Hello {
+    /// The store answered: what to say to the peer, and what after it.
+    pub(super) fn on_opening(&mut self, mut opening: Opening) -> (Hello, Vec<Message>) {
         opening.lives.truncate(EPOCH_COUNT_MAX);
         opening.receipts.truncate(HELLO_RECEIPT_COUNT_MAX);
         let hello = Hello {
@@ -38,7 +40,18 @@ impl Greeting {
             receipts: std::mem::take(&mut opening.receipts),
         };
         self.opening = Some(opening);
-        hello
+        (hello, std::mem::take(&mut self.held))
+    }
+
+    /// Whether our own `Hello` is out: nothing goes before it.
+    pub(super) const fn has_spoken(&self) -> bool {
+        self.opening.is_some()
+    }
+
+    /// Keeps a message until our own `Hello` is out.
+    pub(super) fn hold(&mut self, message: Message) {
+        self.held.retain(|held| held.kind() != message.kind());
+        self.held.push(message);
     }
 
     /// Whether the peer has said hello.

@@ -131,7 +131,7 @@ impl Session {
             Input::Flushed(size) => self.liveness.on_flushed(size, now),
             Input::Probe => {
                 let ping = Message::Ping(self.liveness.on_probe(now));
-                self.transmit(&ping, now);
+                self.transmit_after_hello(ping, now);
             }
             Input::Timeout => self.on_timeout(now)?,
         }
@@ -150,7 +150,7 @@ impl Session {
         match message {
             Message::Hello(hello) => self.on_hello(hello, now),
             Message::Ping(number) => {
-                self.transmit(&Message::Pong(number), now);
+                self.transmit_after_hello(Message::Pong(number), now);
                 Ok(())
             }
             Message::Pong(_) => Ok(()),
@@ -173,11 +173,12 @@ impl Session {
 
     fn on_opening(&mut self, opening: Opening, now: Instant) -> Result<(), SyncError> {
         let Stage::Greeting(greeting) = &mut self.stage else { return Ok(()) };
-        let hello = greeting.on_opening(opening);
+        let (hello, held) = greeting.on_opening(opening);
         for life in &hello.lives {
             self.on_local_head(*life);
         }
         self.transmit(&Message::Hello(hello), now);
+        held.iter().for_each(|message| self.transmit(message, now));
         self.open_when_ready(now)
     }
 
@@ -309,7 +310,7 @@ impl Session {
 
     fn on_timeout(&mut self, now: Instant) -> Result<(), SyncError> {
         if let Some(number) = self.liveness.on_timeout(now)? {
-            self.transmit(&Message::Ping(number), now);
+            self.transmit_after_hello(Message::Ping(number), now);
         }
         Ok(())
     }
@@ -357,6 +358,14 @@ impl Session {
     fn transmit_receipts(&mut self, receipts: Vec<Receipt>, now: Instant) {
         for receipt in receipts {
             self.transmit(&Message::Receipt(receipt.sign(&self.config.identity)), now);
+        }
+    }
+
+    /// Sends a message that may be due before the store has told what to say hello with.
+    fn transmit_after_hello(&mut self, message: Message, now: Instant) {
+        match &mut self.stage {
+            Stage::Greeting(greeting) if !greeting.has_spoken() => greeting.hold(message),
+            _ => self.transmit(&message, now),
         }
     }
 

@@ -297,6 +297,29 @@ fn a_store_that_is_behind_what_a_peer_holds_signs_nothing() {
 }
 
 #[test]
+fn nothing_is_said_before_hello_though_the_store_is_slow_and_pings_are_due() {
+    let [mut a, mut b] = End::pair(BOTH);
+    for (n, end) in [&mut a, &mut b].into_iter().enumerate() {
+        let Some(Output::Load(Load::Opening)) = end.session.poll_output() else {
+            panic!("expected a session to begin with what the store holds")
+        };
+        // The store does not answer yet. One node wonders whether the other is there; to the other,
+        // a whole ping's time goes by.
+        let now = Instant(if n == 0 { 0 } else { PING_AFTER_MS * 1_000 });
+        let input = if n == 0 { Input::Probe } else { Input::Timeout };
+        end.session.handle(input, now).unwrap();
+        assert!(end.session.poll_output().is_none());
+    }
+    let mut ends = [a, b];
+    for end in &mut ends {
+        end.handle(Input::Loaded(Loaded::Opening(Opening::default())));
+        assert_eq!(kinds(end), [Kind::Hello, Kind::Ping]);
+    }
+    settle(&mut ends);
+    assert!(ends.iter().all(|end| end.closed.is_none()));
+}
+
+#[test]
 fn silence_is_pinged_and_then_ends_the_session() {
     let mut ends = End::pair(BOTH);
     open(&mut ends);
