@@ -87,6 +87,11 @@ impl FaultyDisk {
         self.lock().failures.insert(commit, failure);
     }
 
+    /// No later commit fails.
+    pub fn heal(&self) {
+        self.lock().failures.clear();
+    }
+
     /// Keeps the durable image as it is before the sync of `commit`, as if the power went then,
     /// while the machine does not know it yet. Ends with [`Self::power_cut`].
     pub fn freeze(&self, commit: u64) {
@@ -106,6 +111,16 @@ impl FaultyDisk {
         disk.life = disk.life.wrapping_add(1);
         disk.held = false;
         disk.frozen_from = None;
+    }
+
+    /// A backup: another disk, with what this one would hold after a power cut.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let durable = self.lock().durable.clone();
+        let copy = Self::new();
+        copy.lock().durable = durable;
+        copy.power_cut();
+        copy
     }
 
     /// How many commits were tried.
@@ -246,6 +261,21 @@ mod tests {
         let Opened { store, health } = disk.open().unwrap();
         assert_eq!(health, Health::Recovered);
         assert_eq!(keys(&*store), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_backup_holds_what_is_durable_and_goes_its_own_way() {
+        let disk = FaultyDisk::new();
+        disk.freeze(2);
+        let store = disk.open().unwrap().store;
+        store.commit(batch("a")).unwrap();
+        store.commit(batch("b")).unwrap();
+        let backup = disk.copy();
+        store.commit(batch("c")).unwrap();
+        let copied = backup.open().unwrap().store;
+        assert_eq!(keys(&*copied), ["a"]);
+        copied.commit(batch("d")).unwrap();
+        assert_eq!(keys(&*store), ["a", "b", "c"]);
     }
 
     #[test]
