@@ -1,0 +1,397 @@
+//! What may happen next: chosen by chance, with weights that differ from seed to seed.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use peermq::crypto::hash::body_hash;
+use peermq::crypto::{Salt, Suite};
+use peermq::log::{Draft, DraftBody, IdempotencyHash};
+use peermq::queue::{Mark, OfferBody, Place, Quota, ReaderId, TakeBudget};
+use peermq::sync::Input;
+use peermq::types::{Epoch, Recipient};
+use peermq_storage::{Cause, Effect, Failure};
+
+use crate::chance::Chance;
+use crate::invariant::{Checked, Invariant};
+use crate::link::End;
+use crate::node::Job;
+use crate::oracle::Message;
+use crate::world::World;
+
+/// One thing that may happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Chore {
+    Send,
+    Repeat,
+    Turn,
+    Deliver,
+    Connect,
+    Lose,
+    Part,
+    Mend,
+    Kill,
+    FailDisk,
+    Close,
+    Start,
+    Take,
+    Settle,
+    Release,
+    Add,
+    Remove,
+    Wait,
+    Jump,
+}
+
+/// What a seed is like. Some things never happen in some seeds, so that others happen at length.
+#[derive(Debug)]
+pub(crate) struct Habits {
+    pub(crate) steps: u64,
+    weights: Vec<(Chore, u64)>,
+    /// Once in how many turns a process dies before its commit; 0 for never.
+    death_in_turn: u64,
+    /// Bytes of a body at most.
+    body_size_max: u64,
+    /// Messages of one send at most.
+    burst: u64,
+    quota: Option<Quota>,
+}
+
+impl Habits {
+    pub(crate) fn new(chance: &mut Chance) -> Self {
+        let usual = [
+            (Chore::Send, 10),
+            (Chore::Turn, 40),
+            (Chore::Deliver, 60),
+            (Chore::Connect, 20),
+            (Chore::Start, 10),
+            (Chore::Take, 12),
+            (Chore::Settle, 16),
+        ];
+        let rare = [
+            (Chore::Repeat, 3),
+            (Chore::Lose, 1),
+            (Chore::Part, 1),
+            (Chore::Mend, 2),
+            (Chore::Kill, 1),
+            (Chore::FailDisk, 1),
+            (Chore::Close, 1),
+            (Chore::Release, 2),
+            (Chore::Add, 1),
+            (Chore::Remove, 1),
+            (Chore::Wait, 1),
+            (Chore::Jump, 1),
+        ];
+        let mut weights = usual.to_vec();
+        for (chore, weight) in rare {
+            if !chance.one_in(3) {
+                weights.push((chore, weight * chance.within(1..3)));
+            }
+        }
+        let tight = Quota { bytes: chance.within(200..20_000), entries: chance.within(1..40) };
+        Self {
+            steps: chance.within(100..700),
+            weights,
+            death_in_turn: if chance.one_in(2) { chance.within(10..60) } else { 0 },
+            body_size_max: if chance.one_in(4) { 4_000 } else { 60 },
+            burst: if chance.one_in(4) { 40 } else { 4 },
+            quota: chance.one_in(3).then_some(tight),
+        }
+    }
+
+    pub(crate) fn dies_in_turn(&self, chance: &mut Chance) -> bool {
+        self.death_in_turn > 0 && chance.one_in(self.death_in_turn)
+    }
+
+    /// Nothing goes wrong any more.
+    pub(crate) const fn heal(&mut self) {
+        self.death_in_turn = 0;
+    }
+
+    fn chore(&self, chance: &mut Chance) -> Chore {
+        let sum = self.weights.iter().map(|(_, weight)| weight).sum();
+        let mut left = chance.within(0..sum);
+        let chosen = self.weights.iter().find(|(_, weight)| match left.checked_sub(*weight) {
+            Some(rest) => {
+                left = rest;
+                false
+            }
+            None => true,
+        });
+        chosen.map_or(Chore::Turn, |(chore, _)| *chore)
+    }
+}
+
+impl World {
+    /// All nodes start, and most add each other.
+    pub(crate) fn begin(&mut self) -> Checked {
+        let count = self.nodes.len();
+        for node in 0..count {
+            self.start(node)?;
+            for peer in (0..count).filter(|peer| *peer != node) {
+                if !self.chance.one_in(8) {
+                    self.ask_to_add(node, peer);
+                }
+            }
+            self.turn(node, usize::MAX)?;
+        }
+        Ok(())
+    }
+
+    /// One thing happens.
+    pub(crate) fn step(&mut self) -> Checked {
+        let chore = self.habits.chore(&mut self.chance);
+        let node = self.chance.below(self.nodes.len());
+        let other = (node + 1 + self.chance.below(self.nodes.len() - 1)) % self.nodes.len();
+        match chore {
+            Chore::Send => self.send(node, other),
+            Chore::Repeat => self.repeat(node),
+            Chore::Turn => return self.turn_some(),
+            Chore::Deliver => return self.deliver_some(),
+            Chore::Connect => return self.reconnect(node, other),
+            Chore::Lose => {
+                let links: Vec<_> = self.links.keys().copied().collect();
+                self.chance.pick(&links).into_iter().for_each(|link| self.lose(link));
+            }
+            Chore::Part => self.part(node, other),
+            Chore::Mend => self.parted.clear(),
+            Chore::Kill => self.kill(node),
+            Chore::FailDisk => self.fail_disk(node),
+            Chore::Close => return self.close(node),
+            Chore::Start => return self.start(node),
+            Chore::Take => return self.take(node),
+            Chore::Settle => self.settle(node, other),
+            Chore::Release => self.release(node),
+            Chore::Add => self.ask_to_add(node, other),
+            Chore::Remove => {
+                let peer = self.nodes[other].id();
+                self.ask(node, Job::Remove { peer });
+            }
+            Chore::Wait => return self.wait(),
+            Chore::Jump => {
+                self.nodes[node].clock_ahead_ms = self.chance.within(0..CLOCK_JUMP_MS_MAX)
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn ask(&mut self, node: usize, job: Job) {
+        if let Some(process) = &mut self.nodes[node].process {
+            process.jobs.push_back(job);
+        }
+    }
+
+    pub(crate) fn ask_to_add(&mut self, node: usize, other: usize) {
+        let (peer, quota) = (self.nodes[other].id(), self.habits.quota);
+        self.ask(node, Job::Add { peer, quota });
+    }
+
+    fn send(&mut self, from: usize, to: usize) {
+        for _ in 0..self.chance.within(1..self.habits.burst + 1) {
+            let number = self.oracle.messages.len();
+            let size = self.chance.within(0..self.habits.body_size_max + 1);
+            let size = usize::try_from(size).expect("a small number");
+            let body = Bytes::from([number.to_be_bytes().as_slice(), &vec![7; size]].concat());
+            let is_keyed = self.chance.one_in(3);
+            self.oracle.messages.push(Message { from, to, body, is_keyed, place: None });
+            self.ask_to_send(number);
+        }
+    }
+
+    /// A sender that does not know whether a message is durable sends it again.
+    fn repeat(&mut self, from: usize) {
+        let all = self.oracle.messages.iter().enumerate();
+        let keyed = all.filter(|(_, message)| message.is_keyed && message.from == from);
+        let keyed: Vec<_> = keyed.map(|(number, _)| number).collect();
+        if let Some(message) = self.chance.pick(&keyed) {
+            self.ask_to_send(message);
+        }
+    }
+
+    fn ask_to_send(&mut self, number: usize) {
+        let message = &self.oracle.messages[number];
+        let (from, body) = (message.from, message.body.clone());
+        let recipient = Recipient::Peer(*self.nodes[message.to].id().as_bytes());
+        let key = number.to_be_bytes();
+        let draft = Draft {
+            recipient,
+            suite: Suite::STATIC_X25519,
+            salt: Salt(
+                [self.chance.number(), self.chance.number()]
+                    .map(u64::to_be_bytes)
+                    .concat()
+                    .try_into()
+                    .expect("two halves"),
+            ),
+            time: self.nodes[from].time(self.now_ms()),
+            not_after: None,
+            body_hash: body_hash(&body),
+            body: DraftBody::Inline(body),
+            idempotency: if message.is_keyed {
+                IdempotencyHash::new(&recipient, &key)
+            } else {
+                None
+            },
+        };
+        self.ask(from, Job::Send { message: number, draft: Box::new(draft) });
+    }
+
+    /// Something that is on its way arrives, or the end of a connection.
+    fn deliver_some(&mut self) -> Checked {
+        let ends = self.links.keys().flat_map(|link| [0, 1].map(|side| End { link: *link, side }));
+        let waiting: Vec<_> = ends.filter(|end| self.is_waiting(*end)).collect();
+        let Some(end) = self.chance.pick(&waiting) else { return Ok(()) };
+        for _ in 0..1 + self.chance.below(6) {
+            self.deliver(end)?;
+        }
+        Ok(())
+    }
+
+    /// A node that has something to do does some of it.
+    fn turn_some(&mut self) -> Checked {
+        let busy = self.busy_nodes();
+        let Some(node) = self.chance.pick(&busy) else { return Ok(()) };
+        let count = 1 + self.chance.below(6);
+        self.turn(node, count)
+    }
+
+    /// Nodes that have something to do.
+    pub(crate) fn busy_nodes(&self) -> Vec<usize> {
+        let has_jobs = |node: &usize| {
+            let process = self.nodes[*node].process.as_ref();
+            process.is_some_and(|process| !process.jobs.is_empty())
+        };
+        (0..self.nodes.len()).filter(has_jobs).collect()
+    }
+
+    /// Two nodes connect; now and then although they are connected.
+    fn reconnect(&mut self, node: usize, other: usize) -> Checked {
+        if self.chance.one_in(8) {
+            self.connect(node, other)
+        } else {
+            self.connect_once(node, other)
+        }
+    }
+
+    fn part(&mut self, one: usize, other: usize) {
+        self.parted.insert((one.min(other), one.max(other)));
+        let links = self.ends_of(one, Some(other));
+        links.into_iter().for_each(|end| self.lose(end.link));
+    }
+
+    fn kill(&mut self, node: usize) {
+        self.crash(node);
+        if self.chance.one_in(2) {
+            self.nodes[node].disk.power_cut();
+            self.trace.note(format_args!("{node} loses power"));
+        }
+    }
+
+    fn fail_disk(&mut self, node: usize) {
+        let commit = self.nodes[node].disk.commit_count() + self.chance.within(1..4);
+        let cause = self.chance.pick(&[Cause::Full, Cause::Write, Cause::Sync]);
+        let effect = if self.chance.one_in(2) { Effect::None } else { Effect::Whole };
+        let failure = Failure { cause: cause.expect("there are some"), effect };
+        self.trace.note(format_args!("commit {commit} of {node} will be {failure:?}"));
+        self.nodes[node].disk.fail(commit, failure);
+    }
+
+    /// A process ends in order.
+    fn close(&mut self, node: usize) -> Checked {
+        if let Some(process) = self.nodes[node].process.take() {
+            self.trace.note(format_args!("{node} closes"));
+            // What its disk then holds is looked at when it starts again.
+            let _ = process.queue.close();
+            for End { link, side } in self.ends_of(node, None) {
+                let link = self.links.get_mut(&link).expect("it was found a moment ago");
+                link.ends[side] = None;
+                link.coming[side].clear();
+            }
+        }
+        Ok(())
+    }
+
+    /// A reader takes some messages.
+    pub(crate) fn take(&mut self, node: usize) -> Checked {
+        let reader = self.chance.within(0..3);
+        let budget = TakeBudget { count: 1 + self.chance.below(20), size: usize::MAX };
+        let time = self.nodes[node].time(self.now_ms());
+        let Some(process) = &mut self.nodes[node].process else { return Ok(()) };
+        let offers = process.queue.take(ReaderId(reader), budget, time);
+        for offer in offers.expect("a memory store can be read") {
+            let from = self.node_of(&offer.from);
+            let (epoch, seq) = (offer.epoch.0, offer.seq.0);
+            self.figures.offered += 1;
+            self.trace.note(format_args!("{node} offers reader {reader} {from}@{epoch}.{seq}"));
+            if let OfferBody::Inline(body) = &offer.body {
+                self.oracle.offered((node, from, epoch), seq, body)?;
+            }
+            let process = self.nodes[node].process.as_mut().expect("it was there above");
+            let mut others = process.readers.values();
+            let is_given = others.any(|given| given.contains(&(from, epoch, seq)));
+            Invariant::OneReader
+                .holds(!is_given, format_args!("{node} offers {from}@{epoch}.{seq} twice"))?;
+            process.readers.entry(reader).or_default().insert((from, epoch, seq));
+        }
+        Ok(())
+    }
+
+    /// A reader settles what it was given, or anything else.
+    fn settle(&mut self, node: usize, from: usize) {
+        let given = self.nodes[node].process.iter().flat_map(|process| process.readers.values());
+        let given: Vec<_> = given.flatten().copied().collect();
+        let anything = self
+            .oracle
+            .views
+            .get(&node)
+            .and_then(|view| view.logs.iter().find(|((author, _), _)| *author == from));
+        let anything = anything.map(|((_, epoch), log)| (*epoch, log.received + 1));
+        let (from, epoch, first) = match (self.chance.pick(&given), anything) {
+            (Some(place), _) if !self.chance.one_in(4) => place,
+            (_, Some((epoch, end))) => (from, epoch, self.chance.within(0..end)),
+            _ => return,
+        };
+        let marks = [Mark::Archived, Mark::Archived, Mark::Cleared, Mark::Rejected];
+        let to = self.chance.pick(&marks).expect("there are some");
+        let last = first + if self.chance.one_in(3) { self.chance.within(0..6) } else { 0 };
+        let place = Place { from: self.nodes[from].id(), epoch: Epoch(epoch), seqs: first..=last };
+        self.ask(node, Job::Mark { from, places: vec![place], to });
+    }
+
+    /// What was marked is with no reader any more.
+    pub(crate) fn forget_given(&mut self, node: usize, from: usize, places: &[Place]) {
+        let Some(process) = &mut self.nodes[node].process else { return };
+        let marked = |(author, epoch, seq): &(usize, u64, u64)| {
+            let mut places = places.iter();
+            *author == from && places.any(|p| p.epoch.0 == *epoch && p.seqs.contains(seq))
+        };
+        process.readers.values_mut().for_each(|given| given.retain(|place| !marked(place)));
+    }
+
+    fn release(&mut self, node: usize) {
+        let reader = self.chance.within(0..3);
+        if let Some(process) = &mut self.nodes[node].process {
+            process.queue.release(ReaderId(reader));
+            process.readers.insert(reader, BTreeSet::new());
+        }
+    }
+
+    /// Time goes by, and timers end.
+    fn wait(&mut self) -> Checked {
+        self.now.0 += self.chance.within(0..WAIT_US_MAX);
+        for link in self.links.keys().copied().collect::<Vec<_>>() {
+            for side in 0..2 {
+                let session = self.links.get(&link).and_then(|link| link.ends[side].as_ref());
+                let due = session.and_then(peermq::sync::Session::poll_timeout);
+                if due.is_some_and(|due| due <= self.now) {
+                    self.input(End { link, side }, Input::Timeout)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Idempotency keys are kept for a day: clocks do not differ by more.
+const CLOCK_JUMP_MS_MAX: u64 = 12 * 60 * 60 * 1_000;
+/// Longer than the silence after which a peer is asked whether it is there.
+const WAIT_US_MAX: u64 = 20 * 1_000_000;

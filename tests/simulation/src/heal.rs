@@ -1,0 +1,112 @@
+//! The end of a run: everything works again, and must come to rest where all was delivered.
+
+use peermq::queue::{Mark, Place};
+use peermq::sync::Grant;
+use peermq::types::{Epoch, Ranges};
+
+use crate::invariant::{Checked, Invariant};
+use crate::link::End;
+use crate::node::Job;
+use crate::world::World;
+
+impl World {
+    /// Heals everything and runs until all is delivered, archived and acknowledged.
+    pub(crate) fn heal(&mut self) -> Checked {
+        self.trace.note(format_args!("healing"));
+        self.habits.heal();
+        self.parted.clear();
+        for node in 0..self.nodes.len() {
+            self.nodes[node].disk.heal();
+            self.start(node)?;
+        }
+        for _ in 0..ROUND_COUNT_MAX {
+            let before = self.trace.hash();
+            self.round()?;
+            if self.trace.hash() == before && self.busy_nodes().is_empty() {
+                return self.check_converged();
+            }
+        }
+        Invariant::Converges.breach(format_args!("no rest after {ROUND_COUNT_MAX} rounds"))
+    }
+
+    /// Everyone connects, everything arrives, is stored, read and archived.
+    fn round(&mut self) -> Checked {
+        for from in 0..self.nodes.len() {
+            for to in 0..self.nodes.len() {
+                self.connect_once(from, to)?;
+            }
+        }
+        for node in 0..self.nodes.len() {
+            self.turn(node, usize::MAX)?;
+        }
+        for (link, side) in
+            self.links.keys().flat_map(|link| [(*link, 0), (*link, 1)]).collect::<Vec<_>>()
+        {
+            while self.is_waiting(End { link, side }) {
+                self.deliver(End { link, side })?;
+            }
+        }
+        (0..self.nodes.len()).try_for_each(|node| self.archive_all(node))
+    }
+
+    /// Connects two nodes that are not connected yet.
+    pub(crate) fn connect_once(&mut self, from: usize, to: usize) -> Checked {
+        let is_whole = |end: &End| self.links[&end.link].ends.iter().all(Option::is_some);
+        if from == to || self.ends_of(from, Some(to)).iter().any(is_whole) {
+            return Ok(());
+        }
+        self.connect(from, to)
+    }
+
+    /// Whether something is on its way to an end, be it the other's end.
+    pub(crate) fn is_waiting(&self, end: End) -> bool {
+        self.links.get(&end.link).is_some_and(|link| {
+            !link.coming[end.side].is_empty() || link.ends[1 - end.side].is_none()
+        })
+    }
+
+    fn archive_all(&mut self, node: usize) -> Checked {
+        let unread: Vec<_> = self.oracle.views[&node]
+            .logs
+            .iter()
+            .map(|(life, log)| (*life, log.unread.clone()))
+            .collect();
+        for ((from, epoch), unread) in unread {
+            for run in unread.iter() {
+                let from_id = self.nodes[from].id();
+                let place =
+                    Place { from: from_id, epoch: Epoch(epoch), seqs: run.start..=run.end - 1 };
+                self.ask(node, Job::Mark { from, places: vec![place], to: Mark::Archived });
+            }
+        }
+        Ok(())
+    }
+
+    /// All that was confirmed has arrived where it is let in, and its author knows.
+    fn check_converged(&self) -> Checked {
+        for (number, message) in self.oracle.messages.iter().enumerate() {
+            let (from, to) = (message.from, message.to);
+            let Some((epoch, seq)) = message.place else { continue };
+            let lets_in = self.grant(to, from) == Some(Grant::Receive);
+            if !lets_in || self.grant(from, to).is_none() {
+                continue;
+            }
+            let log = self.oracle.views[&to].logs.get(&(from, epoch));
+            Invariant::Converges.holds(
+                log.is_some_and(|log| seq < log.received && !log.unread.contains(seq)),
+                format_args!("message {number}, {from}@{epoch}.{seq}, did not arrive at {to}"),
+            )?;
+            let acked = &self.oracle.views[&from].acked[&to];
+            let mut told: Ranges = acked.archived.clone();
+            told.union(&acked.rejected);
+            Invariant::Converges.holds(
+                told.contains(seq),
+                format_args!("{from} was not told that {to} has archived {seq}: {acked:?}"),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Rounds that may pass until all is at rest.
+const ROUND_COUNT_MAX: usize = 400;

@@ -1,0 +1,245 @@
+//! Who has seen all there is to see, and holds what nodes do against what they promised.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use peermq::crypto::hash::Hash;
+use peermq::log::SignedHead;
+use peermq::queue::{Mark, Place, Sent};
+use peermq::sync::Message as Frame;
+use peermq::types::Ranges;
+
+use crate::invariant::{Checked, Invariant};
+use crate::view::{LogView, View};
+
+/// All that was promised.
+#[derive(Debug, Default)]
+pub(crate) struct Oracle {
+    pub(crate) messages: Vec<Message>,
+    /// Which messages may stand at a place: one, once it was confirmed or seen.
+    places: BTreeMap<Slot, Vec<usize>>,
+    /// Places at which a message was confirmed or seen.
+    fixed: BTreeSet<Slot>,
+    /// Roots that left a node, by author, epoch and length.
+    roots: BTreeMap<(usize, u64, u64), Hash>,
+    /// Longest heads that left their author.
+    published: BTreeMap<(usize, u64), u64>,
+    /// Who has removed whom.
+    pub(crate) removed: BTreeSet<(usize, usize)>,
+    /// What readers were told is archived, cleared or rejected.
+    settled: BTreeMap<Log, Ranges>,
+    /// What readers were told is cleared.
+    cleared: BTreeMap<Log, Ranges>,
+    /// What may be so, because it was asked for.
+    maybe_settled: BTreeMap<Log, Ranges>,
+    /// What each node's disk held when it was looked at last.
+    pub(crate) views: BTreeMap<usize, View>,
+}
+
+/// A message that somebody wanted to send.
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    pub(crate) body: Bytes,
+    /// Whether it has an idempotency key, so that it may be sent again.
+    pub(crate) is_keyed: bool,
+    /// Epoch and seq, once confirmed.
+    pub(crate) place: Option<(u64, u64)>,
+}
+
+/// Author, epoch, recipient and seq.
+type Slot = (usize, u64, usize, u64);
+/// Reader, author and epoch.
+type Log = (usize, usize, u64);
+
+impl Oracle {
+    /// A message has a place, if its commit succeeds.
+    pub(crate) fn staged(&mut self, message: usize, sent: Sent) {
+        let slot = self.slot(message, sent);
+        if !self.fixed.contains(&slot) {
+            self.places.entry(slot).or_default().push(message);
+        }
+    }
+
+    /// A message's sender was told that it is durable.
+    pub(crate) fn confirmed(&mut self, message: usize, sent: Sent) -> Checked {
+        let slot = self.slot(message, sent);
+        let place = (sent.epoch.0, sent.seq.0);
+        let before = self.messages[message].place.replace(place);
+        Invariant::OneKeyOnePlace.holds(
+            before.is_none_or(|before| before == place),
+            format_args!("message {message} was at {before:?} and is at {place:?} now"),
+        )?;
+        if self.fixed.insert(slot) {
+            self.places.insert(slot, vec![message]);
+        }
+        let there = &self.places[&slot];
+        Invariant::ConfirmedIsServed.holds(
+            *there == [message],
+            format_args!("message {message} was confirmed at {slot:?}, where {there:?} is"),
+        )
+    }
+
+    fn slot(&self, message: usize, sent: Sent) -> Slot {
+        let Message { from, to, .. } = self.messages[message];
+        (from, sent.epoch.0, to, sent.seq.0)
+    }
+
+    /// A reader has asked for a mark.
+    pub(crate) fn marking(&mut self, (reader, from): (usize, usize), places: &[Place]) {
+        for place in places {
+            let log = (reader, from, place.epoch.0);
+            self.maybe_settled.entry(log).or_default().insert(range(place));
+        }
+    }
+
+    /// A reader was told that a mark is durable.
+    pub(crate) fn marked(&mut self, (reader, from): (usize, usize), places: &[Place], to: Mark) {
+        for place in places {
+            let log = (reader, from, place.epoch.0);
+            self.settled.entry(log).or_default().insert(range(place));
+            if to == Mark::Cleared {
+                self.cleared.entry(log).or_default().insert(range(place));
+            }
+        }
+    }
+
+    /// A reader was offered a message.
+    pub(crate) fn offered(&mut self, log: Log, seq: u64, body: &Bytes) -> Checked {
+        let settled = self.settled.get(&log).is_some_and(|settled| settled.contains(seq));
+        Invariant::SettledStays
+            .holds(!settled, format_args!("{log:?} offers {seq}, which was settled"))?;
+        self.authentic(log, seq, body)
+    }
+
+    /// A message that a reader has is the one that its author wrote there.
+    fn authentic(&mut self, (reader, from, epoch): Log, seq: u64, body: &Bytes) -> Checked {
+        let slot = (from, epoch, reader, seq);
+        let candidates = self.places.get(&slot).map(Vec::as_slice).unwrap_or_default();
+        let written = candidates.iter().find(|one| self.messages[**one].body == body);
+        let Some(written) = written.copied() else {
+            return Invariant::OfferedIsAuthentic
+                .breach(format_args!("{slot:?} is none of the messages {candidates:?}"));
+        };
+        if self.fixed.insert(slot) {
+            self.places.insert(slot, vec![written]);
+        }
+        Ok(())
+    }
+
+    /// A frame left a node.
+    pub(crate) fn saw_frame(&mut self, [from, to]: [usize; 2], frame: &Frame) -> Checked {
+        Invariant::RemovedGetsNothing.holds(
+            !self.removed.contains(&(from, to)),
+            format_args!("{from} sent {to}, which it has removed, a {:?}", frame.kind()),
+        )?;
+        match frame {
+            Frame::Advance(advance) => {
+                let longest = self.published.entry((from, advance.head.epoch.0)).or_default();
+                *longest = advance.head.length.max(*longest);
+                self.saw_head(from, &advance.head)
+            }
+            Frame::Hello(hello) => match &hello.head {
+                Some(head) => self.saw_head(to, head),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    fn saw_head(&mut self, author: usize, head: &SignedHead) -> Checked {
+        let name = (author, head.epoch.0, head.length);
+        let known = *self.roots.entry(name).or_insert(head.root);
+        Invariant::OneRoot.holds(
+            known == head.root,
+            format_args!("{name:?} has the roots {known:?} and {:?}", head.root),
+        )
+    }
+
+    /// Holds what a node's disk tells against what was promised.
+    pub(crate) fn check(&mut self, node: usize, view: View) -> Checked {
+        let before = self.views.remove(&node).unwrap_or_default();
+        let published = self.published.get(&(node, view.epoch)).copied().unwrap_or_default();
+        Invariant::HeadsGrow.holds(
+            view.length >= published.max(before.length),
+            format_args!("{node} has {} entries after {published}", view.length),
+        )?;
+        let nothing = LogView::default();
+        for (life, log) in &view.logs {
+            let last = before.logs.get(life);
+            self.check_log((node, life.0, life.1), log, last.unwrap_or(&nothing))?;
+        }
+        for (life, last) in &before.logs {
+            let kept = view.logs.contains_key(life);
+            Invariant::HeadsGrow
+                .holds(kept, format_args!("{node} forgot {life:?} with {}", last.length))?;
+        }
+        self.check_sent(node, &view)?;
+        let served = view.served.iter().find(|to| self.removed.contains(&(node, **to)));
+        Invariant::RemovedGetsNothing
+            .holds(served.is_none(), format_args!("{node} still serves {served:?}"))?;
+        self.views.insert(node, view);
+        Ok(())
+    }
+
+    fn check_log(&mut self, name: Log, log: &LogView, last: &LogView) -> Checked {
+        Invariant::HeadsGrow.holds(
+            log.length >= last.length && log.received >= last.received,
+            format_args!("{name:?} went back from {} to {}", last.length, log.length),
+        )?;
+        let sum = log.unread.count() + log.settled.count() + log.rejected.count();
+        Invariant::SetsAddUp.holds(
+            sum == log.received && log.unread.intersection(&log.settled).is_empty(),
+            format_args!("{name:?} received {} and has {log:?}", log.received),
+        )?;
+        let nothing = Ranges::new();
+        let settled = self.settled.get(&name).unwrap_or(&nothing);
+        let again = log.unread.intersection(settled);
+        Invariant::SettledStays
+            .holds(again.is_empty(), format_args!("{name:?} has {again:?} unread again"))?;
+        let cleared = self.cleared.get(&name).unwrap_or(&nothing);
+        let back = log.archived.intersection(cleared);
+        Invariant::SettledStays
+            .holds(back.is_empty(), format_args!("{name:?} has {back:?} archived, not cleared"))?;
+        let maybe = self.maybe_settled.get(&name).unwrap_or(&nothing);
+        let lost = Ranges::below(log.received).difference(maybe).difference(&log.unread);
+        Invariant::AckedIsStored
+            .holds(lost.is_empty(), format_args!("{name:?} received {lost:?} and lost them"))?;
+        let new = log.bodies.iter().filter(|(seq, _)| *seq >= last.received);
+        new.into_iter().try_for_each(|(seq, body)| self.authentic(name, *seq, body))
+    }
+
+    fn check_sent(&self, node: usize, view: &View) -> Checked {
+        for message in self.messages.iter().filter(|message| message.from == node) {
+            let Some((epoch, seq)) = message.place.filter(|(epoch, _)| *epoch == view.epoch) else {
+                continue;
+            };
+            let sent = view.sent.get(&message.to).copied().unwrap_or_default();
+            Invariant::ConfirmedIsServed.holds(
+                seq < sent,
+                format_args!("{node} forgot {epoch}.{seq} to {}: it has {sent}", message.to),
+            )?;
+        }
+        for (to, acked) in &view.acked {
+            let theirs =
+                self.views.get(to).and_then(|view_of| view_of.logs.get(&(node, view.epoch)));
+            let (received, archived) =
+                theirs.map_or((0, Ranges::new()), |log| (log.received, log.settled.clone()));
+            Invariant::AckedIsStored.holds(
+                acked.stored.end() <= received,
+                format_args!("{node} saw {:?} stored at {to}, which has {received}", acked.stored),
+            )?;
+            let wrong = acked.archived.difference(&archived);
+            Invariant::AckedIsStored.holds(
+                wrong.is_empty(),
+                format_args!("{node} saw {wrong:?} archived at {to}, which has not"),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn range(place: &Place) -> std::ops::Range<u64> {
+    *place.seqs.start()..*place.seqs.end() + 1
+}

@@ -1,0 +1,120 @@
+//! What a node would know if it died now: read from a copy of its disk.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use peermq::limits::ADVANCE_SIZE_MAX;
+use peermq::queue::{AckedSets, ListSet, Listed, OfferBody, Queue};
+use peermq::types::{Id, Ranges};
+
+use crate::invariant::{Checked, Invariant};
+use crate::world::World;
+
+/// One life of a node's log: whose, and its epoch.
+pub(crate) type Life = (usize, u64);
+
+/// What a node's disk holds.
+#[derive(Debug, Default)]
+pub(crate) struct View {
+    pub(crate) epoch: u64,
+    /// Entries of its own log.
+    pub(crate) length: u64,
+    /// Messages to each other node.
+    pub(crate) sent: BTreeMap<usize, u64>,
+    /// What each other node has acknowledged.
+    pub(crate) acked: BTreeMap<usize, AckedSets>,
+    pub(crate) logs: BTreeMap<Life, LogView>,
+    /// Nodes to which it would still serve something.
+    pub(crate) served: Vec<usize>,
+}
+
+/// What a node's disk holds of another's log.
+#[derive(Debug, Default)]
+pub(crate) struct LogView {
+    /// Entries of the log that were taken in.
+    pub(crate) length: u64,
+    /// Messages received.
+    pub(crate) received: u64,
+    pub(crate) unread: Ranges,
+    /// Archived and not cleared.
+    pub(crate) archived: Ranges,
+    /// Archived or cleared, as receipts tell.
+    pub(crate) settled: Ranges,
+    /// Rejected or gone, as receipts tell.
+    pub(crate) rejected: Ranges,
+    /// Bodies of unread messages.
+    pub(crate) bodies: Vec<(u64, Bytes)>,
+}
+
+impl World {
+    /// Holds what a node's disk tells against everything that was promised.
+    pub(crate) fn inspect(&mut self, node: usize) -> Checked {
+        let ids: Vec<_> = self.nodes.iter().map(crate::node::Node::id).collect();
+        let store = self.nodes[node].disk.copy().open().expect("a copy has no other handle").store;
+        let time = self.nodes[node].time(self.now_ms());
+        let view = Queue::open(store, ids[node], time).and_then(|mut queue| {
+            let mut view = View::default();
+            view.read(&mut queue, &ids).map(|()| view)
+        });
+        match view {
+            Ok(view) => self.oracle.check(node, view),
+            Err(error) => Invariant::HonestIsNotBlamed
+                .breach(format_args!("what {node} has on disk cannot be read: {error}")),
+        }
+    }
+}
+
+impl View {
+    fn read(&mut self, queue: &mut Queue, ids: &[Id]) -> Result<(), peermq::queue::QueueError> {
+        self.epoch = queue.epoch().0;
+        self.length = queue.length();
+        let node_of = |id: &Id| ids.iter().position(|known| known == id);
+        for figures in queue.figures()? {
+            let Some(peer) = node_of(&figures.id) else { continue };
+            self.sent.insert(peer, figures.sent);
+            self.acked.insert(peer, queue.acked(&figures.id, queue.epoch())?);
+            if queue.chunk(&figures.id, queue.epoch(), 0, &[], ADVANCE_SIZE_MAX)?.is_some() {
+                self.served.push(peer);
+            }
+            for held in queue.opening(&figures.id)?.held {
+                let mut log = LogView {
+                    length: held.follow.length(),
+                    received: held.follow.next_seq.0,
+                    ..LogView::default()
+                };
+                for receipt in held.receipts {
+                    log.settled.union(&receipt.archived.to_ranges());
+                    log.rejected.union(&receipt.rejected);
+                }
+                self.logs.insert((peer, held.epoch.0), log);
+            }
+        }
+        for item in all(queue, ListSet::Unread)? {
+            let life = node_of(&item.peer).map(|from| (from, item.epoch.0));
+            let Some(log) = life.and_then(|life| self.logs.get_mut(&life)) else { continue };
+            log.unread.insert(item.seq.0..item.seq.0 + 1);
+            if let OfferBody::Inline(body) = item.body {
+                log.bodies.push((item.seq.0, body));
+            }
+        }
+        for item in all(queue, ListSet::Archived)? {
+            let life = node_of(&item.peer).map(|from| (from, item.epoch.0));
+            let Some(log) = life.and_then(|life| self.logs.get_mut(&life)) else { continue };
+            log.archived.insert(item.seq.0..item.seq.0 + 1);
+        }
+        Ok(())
+    }
+}
+
+/// A whole list.
+fn all(queue: &mut Queue, set: ListSet) -> Result<Vec<Listed>, peermq::queue::QueueError> {
+    let (mut items, mut after) = (Vec::new(), None);
+    loop {
+        let page = queue.list(set, after.as_ref())?;
+        items.extend(page.items);
+        after = page.next;
+        if after.is_none() {
+            return Ok(items);
+        }
+    }
+}
