@@ -11,3 +11,8 @@ pub mod node;
 pub mod queue;
 pub mod sync;
 pub mod types;
+
+/// The library as the README shows it, compiled with the examples of the documentation.
+#[cfg(all(doctest, feature = "node"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -118,10 +118,10 @@ pub(crate) enum Verb {
     #[command(after_help = "Examples:\n  peermq demo")]
     Demo,
     /// Print a completion script for a shell.
-    #[command(hide = true)]
+    #[command(hide = true, after_help = COMPLETIONS_EXAMPLES)]
     Completions(CompletionsArgs),
     /// Print the manual page.
-    #[command(hide = true)]
+    #[command(hide = true, after_help = "Examples:\n  peermq man | man -l -")]
     Man,
 }
 
@@ -310,6 +310,11 @@ Examples:
   peermq verify delivery.proof
   peermq verify --json - <delivery.proof";
 
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  peermq completions bash >~/.local/share/bash-completion/completions/peermq
+  peermq completions fish >~/.config/fish/completions/peermq.fish";
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -319,6 +324,14 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_an_example_in_its_help() {
+        for command in Arguments::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("peermq"), "{}", command.get_name());
+        }
     }
 
     #[test]
