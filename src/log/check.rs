@@ -242,3 +242,11 @@ pub fn lives(store: &dyn Store) -> Result<Vec<Epoch>, LogError> {
     }
     Ok(lives)
 }
+
+/// Writes the outbox index anew, from blocks that are sound, where none is left.
+///
+/// # Errors
+/// [`LogError::Store`], and what the blocks do not hold.
+pub fn rebuild_outbox(store: &dyn Store, epoch: Epoch) -> Result<(), LogError> {
+    super::outbox::Outbox::rebuild(store, epoch)
+}

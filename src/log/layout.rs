@@ -260,6 +260,35 @@ pub fn receipts(peer: u32, epoch: Epoch) -> Keys {
     Keys::under(&key(RECEIPT, [&peer.to_be_bytes()[..], &epoch.0.to_be_bytes()]))
 }
 
+/// All rows of one life of an author's log but its sets.
+#[must_use]
+pub fn received_life(author: u32, epoch: Epoch) -> [Keys; 6] {
+    let rows = [RECEIVED_BLOCK, AUTHOR, RECEIVED_CHUNK, TALLY, RECEIVED_BODY, USELESS_BODY];
+    rows.map(|prefix| {
+        Keys::under(&key(prefix, [&author.to_be_bytes()[..], &epoch.0.to_be_bytes()]))
+    })
+}
+
+/// All rows about what a peer has acknowledged of one life of this node's log.
+#[must_use]
+pub fn delivery_rows(peer: u32, epoch: Epoch) -> [Keys; 3] {
+    let rows = [ACKED_CHUNK, RECEIPT, DELIVERY];
+    rows.map(|prefix| Keys::under(&key(prefix, [&peer.to_be_bytes()[..], &epoch.0.to_be_bytes()])))
+}
+
+/// The outbox index of one life of this node's log.
+#[must_use]
+pub fn outbox_of(epoch: Epoch) -> [Keys; 2] {
+    [OUTBOX_ROW, OUTBOX_MARK].map(|prefix| Keys::under(&key(prefix, [&epoch.0.to_be_bytes()])))
+}
+
+/// All rows of one life of this node's log but its long bodies.
+#[must_use]
+pub fn own_life(epoch: Epoch) -> [Keys; 3] {
+    let rows = [OWN_BLOCK, OUTBOX_ROW, OUTBOX_MARK];
+    rows.map(|prefix| Keys::under(&key(prefix, [&epoch.0.to_be_bytes()])))
+}
+
 /// What is known of a peer.
 #[must_use]
 pub fn peer(id: &Id) -> Bytes {

@@ -39,7 +39,7 @@ use bytes::Bytes;
 use peermq_storage::{Batch, Store};
 
 pub use block::{Block, BlockEntry, Content};
-pub use check::{LogFault, LogObserver, check, lives};
+pub use check::{LogFault, LogObserver, check, lives, rebuild_outbox};
 pub use chunk::{Chunk, FoldError, Folded, Item, Shown, fold};
 pub use draft::{Appended, Draft, DraftBody};
 pub use entry::{Decoded, HEADER_VERSION, Header, HeaderBytes, HeaderError, leaf_hash};

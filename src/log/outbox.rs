@@ -68,6 +68,23 @@ impl Outbox {
         Ok(outbox)
     }
 
+    /// Writes the rows anew from the blocks; none may be there. What they do not tell at the end the
+    /// next open reads.
+    pub(super) fn rebuild(store: &dyn Store, epoch: Epoch) -> Result<(), LogError> {
+        let (newest, next) = (BTreeMap::new(), BTreeMap::new());
+        let mut outbox = Self { epoch, indexed: 0, end: 0, blocks: 0, places: 0, newest, next };
+        for pair in store.scan(layout::own_blocks(epoch).as_range()) {
+            let (key, bytes) = pair?;
+            outbox.take_up(&blocks::parse(&key, bytes)?);
+            let mut batch = Batch::new();
+            outbox.flush_due(&mut batch);
+            if !batch.is_empty() {
+                store.commit(batch)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The log's length.
     pub(super) const fn end(&self) -> u64 {
         self.end
@@ -115,6 +132,10 @@ impl Outbox {
     /// Notes a block that was appended, and writes the rows that are due.
     pub(super) fn append(&mut self, built: &BuiltBlock, batch: &mut Batch) {
         self.note(built.last.0, built.recipients.iter().copied());
+        self.flush_due(batch);
+    }
+
+    fn flush_due(&mut self, batch: &mut Batch) {
         if self.blocks >= OUTBOX_INDEX_BLOCK_COUNT || self.places >= OUTBOX_INDEX_PLACE_COUNT {
             self.flush(batch);
         }

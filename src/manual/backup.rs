@@ -24,6 +24,12 @@
 //! Taken in order they make the store as it was at the backup's end: rows come in the order of their
 //! keys, and what changed before its place was passed comes again, as it was committed.
 //!
+//! # What a repair sets aside
+//!
+//! `peermq repair` writes each row that it takes out of the store to a file under `aside/` in the data
+//! directory, named by the Unix milliseconds: `peermqa1`, then records and the end as above. A row
+//! that could not be read is a record of kind 2.
+//!
 //! # End
 //!
 //! | size | field |

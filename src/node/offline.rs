@@ -1,19 +1,31 @@
 //! A data directory on which no node runs, held to look at its store or to mend it.
+//!
+//! What a repair takes out of the store it first writes to a file under `aside/`, whose bytes stand
+//! in the [manual](crate::manual::backup).
 
-use std::path::Path;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use peermq_storage::{Kind, Store};
 
-use super::directory::{Directory, Lock};
+use super::clock::Clock;
+use super::directory::{Directory, DirectoryError, Lock};
 use super::error::NodeError;
+use super::files;
 use crate::crypto::Identity;
-use crate::queue::check::{CheckObserver, check};
+use crate::limits::BACKUP_PIECE_SIZE;
+use crate::queue::check::{CheckObserver, Finding, check};
+use crate::queue::{QueueError, RecordWriter, Repair};
+use crate::types::UnixMs;
 
 /// A data directory whose store is open and on which no node runs. Blocks; needs no runtime.
 #[derive(Debug)]
 pub struct Offline {
     identity: Identity,
     store: Box<dyn Store>,
+    directory: Directory,
     #[expect(dead_code, reason = "the directory is held for as long as the lock lives")]
     lock: Lock,
 }
@@ -33,7 +45,7 @@ impl Offline {
         let identity = directory.identity(|| seed)?;
         let kind = directory.store_kind(&lock, wanted)?;
         let opened = peermq_storage::open(kind, &directory.store(), &directory.poison())?;
-        Ok(Self { identity, store: opened.store, lock })
+        Ok(Self { identity, store: opened.store, directory, lock })
     }
 
     /// Looks at everything in the store, and changes nothing.
@@ -43,4 +55,45 @@ impl Offline {
     pub fn check(&self, observer: &mut dyn CheckObserver) -> Result<(), NodeError> {
         Ok(check(&*self.store, &self.identity.id(), observer)?)
     }
+
+    /// Mends what a check has found. Returns the file that holds all that was taken out of the
+    /// store; `None` when that is nothing.
+    ///
+    /// # Errors
+    /// [`NodeError::Directory`] when the file cannot be written, and [`NodeError::Queue`] from the
+    /// store; a repair that was cut off is begun again with a new check.
+    pub fn repair(&self, findings: &[Finding]) -> Result<Option<PathBuf>, NodeError> {
+        let repair = Repair::plan(&*self.store, &self.identity.id(), findings)?;
+        let now = Clock::system().unix_ms();
+        let file = match repair.aside() {
+            [] => None,
+            keys => Some(self.set_aside(keys, now)?),
+        };
+        repair.apply(&*self.store, now)?;
+        Ok(file)
+    }
+
+    /// Copies rows to a file of their own, which lasts when this returns.
+    fn set_aside(&self, keys: &[Bytes], now: UnixMs) -> Result<PathBuf, NodeError> {
+        let folder = self.directory.path().join("aside");
+        files::create_folders(&folder).map_err(DirectoryError::at(&folder))?;
+        let path = folder.join(now.0.to_string());
+        files::write_new(&path, ASIDE_MAGIC).map_err(DirectoryError::at(&path))?;
+        let mut file =
+            File::options().append(true).open(&path).map_err(DirectoryError::at(&path))?;
+        let (mut records, mut bytes) = (RecordWriter::default(), Vec::new());
+        for key in keys {
+            let value = self.store.get(key).map_err(QueueError::from)?;
+            records.push(&mut bytes, key, value.as_deref());
+            if bytes.len() >= BACKUP_PIECE_SIZE {
+                file.write_all(&bytes).map_err(DirectoryError::at(&path))?;
+                bytes.clear();
+            }
+        }
+        let written = file.write_all(&records.finish(bytes)).and_then(|()| file.sync_all());
+        written.and_then(|()| files::sync_folder_of(&path)).map_err(DirectoryError::at(&path))?;
+        Ok(path)
+    }
 }
+
+const ASIDE_MAGIC: &[u8] = b"peermqa1";

@@ -134,9 +134,14 @@ impl AuthorLog {
         received: &Received,
     ) -> Result<(), QueueError> {
         let before = self.received();
+        // The others were here before a repair set this log aside, and stay as they were marked.
+        let fresh = self.sets.unread(store, before..received.follow.next_seq.0)?;
         self.size = stage_blocks(batch, self.key, &received.entries, self.size);
         for entry in &received.entries {
             self.inbox.push_leaf(entry.leaf, |_, _| ());
+            if !fresh.contains(entry.seq.0) {
+                continue;
+            }
             let size = match usability(&entry.content) {
                 Usability::Usable { size } => size,
                 Usability::NotYet { size } => {

@@ -40,6 +40,7 @@ mod reading;
 mod receipts;
 mod received_block;
 mod received_block_builder;
+mod repair;
 mod row;
 mod seq_set;
 mod sets;
@@ -66,6 +67,7 @@ pub use peer_book::{Peer, PeerState};
 pub use place::Place;
 pub use proving::Receipted;
 pub use quota::{Quota, Usage};
+pub use repair::Repair;
 pub use sets::Mark;
 pub use writing::Acknowledged;
 

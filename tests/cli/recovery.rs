@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use crate::support::{Machine, archived, write};
+use crate::support::{Machine, Node, archived, write};
 
 #[test]
 fn a_sound_store_is_checked_when_no_node_runs() {
@@ -93,4 +93,53 @@ fn nothing_is_restored_of_a_backup_that_is_cut_or_changed() {
         assert!(line.contains("expected a whole backup"), "{line}");
         assert!(!again.directory.exists());
     }
+}
+
+#[test]
+fn a_repair_of_a_sound_store_takes_nothing_out() {
+    let machine = Machine::new();
+    let a = machine.node("a");
+    a.send(&machine.node("b").id(), "hello");
+    assert_eq!(a.succeeds(&["repair"]), "1 messages and all that belongs to them are sound\n");
+    assert!(!a.directory.join("aside").exists());
+}
+
+#[test]
+fn a_damaged_row_is_found_set_aside_and_the_node_goes_on() {
+    let machine = Machine::new();
+    let (a, b) = machine.pair();
+    let listener = a.listen();
+    b.send(&a.id(), "zero");
+    let connection = b.start(&["connect", &a.id()]);
+    listener.expect(&b.id(), 0, &["zero"]);
+    archived(&connection, 0);
+    drop(connection);
+    listener.terminate();
+    damage_received_block(&a);
+
+    let ended = a.run(&["check"]);
+    assert_eq!(ended.status, Some(1), "{ended:?}");
+    let line = String::from_utf8(ended.stdout).unwrap();
+    assert!(line.starts_with(&format!("messages of {} in ", b.id())), "{line}");
+    assert!(line.contains("repair would set it aside and ask the peer again"), "{line}");
+    a.succeeds(&["repair"]);
+    assert_eq!(std::fs::read_dir(a.directory.join("aside")).unwrap().count(), 1);
+    a.succeeds(&["check"]);
+
+    // The message comes again, and stays archived.
+    let listener = a.listen();
+    b.send(&a.id(), "one");
+    let _connection = b.start(&["connect", &a.id()]);
+    listener.expect(&b.id(), 1, &["one"]);
+}
+
+/// Writes other bytes over a block of received messages.
+fn damage_received_block(node: &Node) {
+    let (store, poison) = (node.directory.join("store"), node.directory.join("poison"));
+    let kind = peermq_storage::Kind::available()[0];
+    let store = peermq_storage::open(kind, &store, &poison).unwrap().store;
+    let (key, _) = store.scan(&[0x20]..&[0x21]).next().unwrap().unwrap();
+    let mut batch = peermq_storage::Batch::new();
+    batch.put(key, vec![1; 9]);
+    store.commit(batch).unwrap();
 }

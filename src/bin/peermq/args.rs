@@ -102,6 +102,14 @@ pub(crate) enum Verb {
     /// Exit status 1 tells that something was found.
     #[command(after_help = "Examples:\n  peermq check\n  peermq check --json")]
     Check,
+    /// Mend what `check` finds.
+    ///
+    /// Damaged rows are moved to a file under `aside` in the data directory, never deleted. Indexes
+    /// and counts are made again; messages of others are asked for again at the next connection, and
+    /// what was archived or cleared stays so. A damaged log of this node's own is set aside as a
+    /// whole, and a new one begins: what had not been delivered must be sent again.
+    #[command(after_help = "Examples:\n  peermq repair\n  peermq repair --json")]
+    Repair,
     /// Write all that this node is and holds to a new file, also while the node runs.
     ///
     /// The file holds the node's secret key: whoever reads it can read and write in its name. A

@@ -120,7 +120,8 @@ impl Finding {
     pub const fn remedy(&self) -> Remedy {
         match (&self.part, &self.fault) {
             (Part::Log { .. }, Fault::Log(fault)) if fault.is_derived() => Remedy::Rebuild,
-            (Part::Log { .. } | Part::Node, _) => Remedy::NewEpoch,
+            (Part::Log { .. }, _) => Remedy::NewEpoch,
+            (Part::Node, _) => Remedy::Rebuild,
             (Part::Received { .. }, Fault::Tally) => Remedy::Rebuild,
             (Part::Received { .. } | Part::Delivery { .. }, _) => Remedy::AskAgain,
             (Part::Peers | Part::Nobodys, _) => Remedy::SetAside,

@@ -5,7 +5,7 @@
 //! a part that cannot be read does not hide the parts after it.
 
 mod fault;
-mod received;
+pub(super) mod received;
 mod sent;
 
 use peermq_storage::Store;

@@ -30,20 +30,37 @@ pub(super) fn check(
         observer.found(Finding::new(part, row, Fault::Author));
         return Ok(());
     };
-    let walk = Walk {
-        store,
-        bodies: Bodies::open(store, me)?,
-        recipient: Recipient::Peer(*me.as_bytes()),
-        inbox: Peaks::new(),
-        tally: Tally::default(),
-        next: 0,
-        size: 0,
-        log,
-    };
+    let mut walk = Walk::new(store, me, log)?;
     if let Err((key, fault)) = walk.run(observer) {
         observer.found(Finding::new(part, key, fault));
     }
     Ok(())
+}
+
+/// Counts what is unread of a life whose entries are sound; its bounds are the lowest. `None` when
+/// they are not.
+pub(in crate::queue) fn count(
+    store: &dyn Store,
+    me: &Id,
+    from: Id,
+    key: LogKey,
+) -> Result<Option<Tally>, QueueError> {
+    let row = layout::author(key.author, key.epoch);
+    let Some(log) = author_log(store, from, key, &row) else { return Ok(None) };
+    let mut walk = Walk::new(store, me, log)?;
+    match walk.run(&mut Unobserved) {
+        Ok(()) | Err((_, Fault::Tally)) => Ok(Some(walk.tally)),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Nobody hears it.
+struct Unobserved;
+
+impl CheckObserver for Unobserved {
+    fn checked(&mut self) {}
+
+    fn found(&mut self, _: Finding) {}
 }
 
 /// The author's row, when its head is the author's and the peaks are those of the head.
@@ -71,9 +88,22 @@ struct Walk<'a> {
     size: u64,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(store: &'a dyn Store, me: &Id, log: AuthorLog) -> Result<Self, QueueError> {
+        Ok(Self {
+            store,
+            bodies: Bodies::open(store, me)?,
+            recipient: Recipient::Peer(*me.as_bytes()),
+            inbox: Peaks::new(),
+            tally: Tally::default(),
+            next: 0,
+            size: 0,
+            log,
+        })
+    }
+
     /// Looks at everything up to the first fault: what comes after it is asked for again with it.
-    fn run(mut self, observer: &mut dyn CheckObserver) -> Result<(), Found> {
+    fn run(&mut self, observer: &mut dyn CheckObserver) -> Result<(), Found> {
         let LogKey { author, epoch } = self.log.key;
         let keys = layout::received_blocks_from(author, epoch, Seq(0));
         for pair in self.store.scan(keys.as_range()) {

@@ -133,3 +133,64 @@ fn a_finding_names_the_part_and_what_a_repair_would_do() {
         )
     );
 }
+
+/// Checks and repairs a node whose queue is closed; returns what was set aside.
+fn mend(node: &mut Node) -> Vec<Bytes> {
+    let findings = report(node).findings;
+    let repair = Repair::plan(&*node.store, &node.id(), &findings).unwrap();
+    let aside = repair.aside().to_vec();
+    repair.apply(&*node.store, NOW).unwrap();
+    let left = report(node).findings;
+    assert!(left.is_empty(), "{left:?}");
+    node.crash();
+    aside
+}
+
+fn first_row(node: &Node, prefix: u8) -> Bytes {
+    rows(node).into_iter().find(|(key, _)| key[0] == prefix).unwrap().0
+}
+
+#[test]
+fn messages_that_were_lost_come_again_and_what_was_marked_stays_marked() {
+    let (mut author, mut reader) = settled_pair();
+    let before = reader.figures(author.id());
+    let row = first_row(&reader, 0x20);
+    put(&reader, &row, vec![1; 9]);
+    assert!(mend(&mut reader).contains(&row));
+    assert_eq!(reader.figures(author.id()).unread, 0);
+    reader.receive_all(&mut author);
+    assert_eq!(reader.figures(author.id()), before);
+    let expected: Vec<_> = (60..120).filter(|seq| *seq != 70).collect();
+    assert_eq!(reader.take(1, 200), expected);
+    assert!(report(&reader).findings.is_empty());
+}
+
+#[test]
+fn an_index_and_counts_are_made_again() {
+    let (mut author, mut reader) = settled_pair();
+    let key = first_row(&reader, 0x27);
+    let before = reader.store.get(&key).unwrap();
+    let unread = reader.figures(author.id()).unread;
+    put(&reader, &key, vec![1, 0, 0, 0, 0, 0, 0, 0]);
+    assert!(mend(&mut reader).is_empty());
+    assert_eq!(reader.figures(author.id()).unread, unread);
+    assert!(before.is_some());
+
+    std::mem::replace(&mut author.queue, open(&Arc::default(), &author.identity)).close().unwrap();
+    let key = first_row(&author, 0x11);
+    put(&author, &key, vec![7; 24]);
+    assert_eq!(mend(&mut author).len(), 2);
+    assert_eq!(author.send(reader.id(), b"next").seq, Seq(120));
+}
+
+#[test]
+fn a_damaged_log_is_set_aside_and_a_later_one_begins() {
+    let (mut author, reader) = settled_pair();
+    let epoch = author.queue.epoch();
+    let key = first_row(&author, 0x10);
+    put(&author, &key, vec![1; 9]);
+    assert!(mend(&mut author).contains(&key));
+    assert!(author.queue.epoch() > epoch);
+    assert_eq!(author.send(reader.id(), b"first").seq, Seq(0));
+    author.queue.commit().unwrap();
+}

@@ -1,4 +1,4 @@
-//! `check`: everything in the store looked at, nothing changed.
+//! `check` and `repair`: everything in the store looked at, and mended.
 
 use peermq::node::{NodeError, Offline};
 use peermq::queue::check::{CheckObserver, Finding};
@@ -6,25 +6,56 @@ use serde_json::json;
 
 use crate::context::Context;
 use crate::error::CliError;
-use crate::output::{Lines, Output};
+use crate::output::{Lines, Output, remark};
 use crate::progress::Progress;
 
 pub(super) async fn run(context: &Context) -> Result<(), CliError> {
-    let (directory, store, output) = (context.directory()?, context.store, context.output);
-    let checked = tokio::task::spawn_blocking(move || {
+    let checked = offline(context, |held, output| {
         let mut report = Report::new(output);
-        Offline::open(&directory, store)?.check(&mut report)?;
-        Ok::<_, NodeError>(report)
+        held.check(&mut report)?;
+        Ok(report)
     });
-    let report = checked.await.expect("a check does not panic and is not aborted");
-    report?.print().await
+    checked.await?.print().await
+}
+
+pub(super) async fn repair(context: &Context) -> Result<(), CliError> {
+    let (mended, aside, left) = offline(context, |held, output| {
+        let mut report = Report::new(output);
+        held.check(&mut report)?;
+        let aside = match &report.findings[..] {
+            [] => None,
+            findings => held.repair(findings)?,
+        };
+        let mut left = Report::new(output);
+        held.check(&mut left)?;
+        Ok((report.findings.len(), aside, left))
+    })
+    .await?;
+    if let Some(path) = &aside {
+        remark(&format!("what was taken out of the store lies in {path:?}"));
+    }
+    if mended > 0 {
+        remark(&format!("findings that were mended: {mended}"));
+    }
+    left.print().await
+}
+
+/// Does `work` on the directory while no node runs there.
+async fn offline<T: Send + 'static>(
+    context: &Context,
+    work: impl FnOnce(&Offline, Output) -> Result<T, NodeError> + Send + 'static,
+) -> Result<T, CliError> {
+    let (directory, store, output) = (context.directory()?, context.store, context.output);
+    let done =
+        tokio::task::spawn_blocking(move || work(&Offline::open(&directory, store)?, output));
+    Ok(done.await.expect("looking and mending do not panic and are not aborted")?)
 }
 
 /// What a check saw.
 #[derive(Debug)]
 struct Report {
     entries: u64,
-    findings: usize,
+    findings: Vec<Finding>,
     lines: Lines,
     progress: Progress,
     output: Output,
@@ -33,12 +64,12 @@ struct Report {
 impl Report {
     fn new(output: Output) -> Self {
         let (lines, progress) = (Lines::new(output), Progress::messages(None));
-        Self { entries: 0, findings: 0, lines, progress, output }
+        Self { entries: 0, findings: Vec::new(), lines, progress, output }
     }
 
     async fn print(mut self) -> Result<(), CliError> {
         self.progress.clear();
-        let Self { entries, findings, .. } = self;
+        let (entries, findings) = (self.entries, self.findings.len());
         if findings == 0 {
             let summary = format!("{entries} messages and all that belongs to them are sound");
             self.lines.push_result(&summary, &json!({ "messages": entries, "findings": 0 }));
@@ -61,7 +92,6 @@ impl CheckObserver for Report {
     }
 
     fn found(&mut self, finding: Finding) {
-        self.findings += 1;
         let value = json!({
             "part": finding.part.to_string(),
             "key": finding.key.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
@@ -69,6 +99,7 @@ impl CheckObserver for Report {
             "repair": finding.remedy().to_string(),
         });
         self.lines.push_result(&finding.to_string(), &value);
+        self.findings.push(finding);
     }
 }
 

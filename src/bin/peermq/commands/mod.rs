@@ -52,6 +52,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), CliError> {
         Verb::Backup(args) => backup::run(&context, args).await,
         Verb::Restore(args) => backup::restore(&context, args).await,
         Verb::Check => check::run(&context).await,
+        Verb::Repair => check::repair(&context).await,
         Verb::Demo => demo::run(&context).await,
         Verb::Completions(args) => shell::completions(&context, args).await,
         Verb::Man => shell::man(&context).await,

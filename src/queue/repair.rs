@@ -1,0 +1,180 @@
+//! Mending a store after a check: what is damaged is set aside, what follows from the rest is made
+//! again, and what is another's to give is asked for again by the next session.
+//!
+//! ```text
+//! findings → plan → rows to set aside (kept in a file by the caller) → apply → check again
+//! ```
+//!
+//! *Invariant*: what was archived, cleared or rejected stays so while its set can be read, so that
+//! what comes again is not offered again. A log whose entries are damaged is never continued: its
+//! indexes may have been signed.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use peermq_storage::{Batch, Store};
+
+use super::check::{Fault, Finding, Part, Remedy};
+use super::dispatch::LogKey;
+use super::error::QueueError;
+use super::peer_book::PeerBook;
+use super::{check, row};
+use crate::limits::BACKUP_BATCH_SIZE;
+use crate::log;
+use crate::log::layout::{self, Keys};
+use crate::types::{Epoch, Id, UnixMs};
+
+/// What is to be done about the findings of a check.
+#[derive(Debug)]
+pub struct Repair {
+    me: Id,
+    parts: BTreeMap<Part, Mending>,
+    /// Rows to be set aside.
+    aside: Vec<Bytes>,
+}
+
+/// What is to be done about one part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Mending {
+    /// It is made again from what is sound.
+    Rebuild,
+    /// It goes, but for the sets that say what was done with its messages.
+    Forget,
+    /// It goes as a whole.
+    ForgetAll,
+}
+
+impl Repair {
+    /// Looks up which rows the findings concern.
+    ///
+    /// # Errors
+    /// [`QueueError::Store`].
+    pub fn plan(store: &dyn Store, me: &Id, findings: &[Finding]) -> Result<Self, QueueError> {
+        let mut repair = Self { me: *me, parts: BTreeMap::new(), aside: Vec::new() };
+        for finding in findings {
+            let mending = match (finding.remedy(), &finding.fault) {
+                (Remedy::Rebuild, _) => Mending::Rebuild,
+                (Remedy::AskAgain, Fault::Sets) => Mending::ForgetAll,
+                (Remedy::AskAgain, _) => Mending::Forget,
+                (Remedy::SetAside | Remedy::NewEpoch, _) => Mending::ForgetAll,
+            };
+            let worst = repair.parts.entry(finding.part).or_insert(mending);
+            *worst = mending.max(*worst);
+            let alone = matches!(finding.part, Part::Node | Part::Peers);
+            repair.aside.extend(alone.then(|| finding.key.clone()));
+            if finding.part == Part::Nobodys
+                && let Some((author, epoch)) = layout::author_of(&finding.key)
+            {
+                repair.aside_all(store, layout::received_life(author, epoch))?;
+            }
+        }
+        let peers = PeerBook::read(store, *me, |_| ())?;
+        for (part, mending) in repair.parts.clone() {
+            for keys in rows_of(&peers, part, mending) {
+                repair.aside_all(store, [keys])?;
+            }
+        }
+        Ok(repair)
+    }
+
+    /// The keys of the rows that [`Repair::apply`] takes out of the store.
+    #[must_use]
+    pub fn aside(&self) -> &[Bytes] {
+        &self.aside
+    }
+
+    /// Takes the rows out that the caller has kept elsewhere, durably, and makes again what can be.
+    ///
+    /// # Errors
+    /// [`QueueError::Store`] and [`QueueError::Log`].
+    pub fn apply(self, store: &dyn Store, now: UnixMs) -> Result<(), QueueError> {
+        let mut batch = Batch::new();
+        for key in self.aside {
+            batch.remove(key);
+            if batch.size() >= BACKUP_BATCH_SIZE {
+                store.commit(std::mem::take(&mut batch))?;
+            }
+        }
+        store.commit(batch)?;
+        for (part, mending) in self.parts {
+            match (part, mending) {
+                (Part::Log { epoch }, Mending::Rebuild) => log::rebuild_outbox(store, epoch)?,
+                (Part::Log { epoch }, _) => begin_anew(store, epoch, now)?,
+                (Part::Node, _) => name_epoch(store)?,
+                (Part::Received { from, epoch }, Mending::Rebuild) => {
+                    count_again(store, &self.me, from, epoch)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn aside_all(
+        &mut self,
+        store: &dyn Store,
+        ranges: impl IntoIterator<Item = Keys>,
+    ) -> Result<(), QueueError> {
+        for keys in ranges {
+            for pair in store.scan(keys.as_range()) {
+                self.aside.push(pair?.0);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The rows of a part that are set aside.
+fn rows_of(peers: &PeerBook, part: Part, mending: Mending) -> Vec<Keys> {
+    let number = |id: &Id| peers.find(id).map(|peer| peer.number);
+    match (part, mending) {
+        (Part::Log { epoch }, Mending::Rebuild) => layout::outbox_of(epoch).into(),
+        (Part::Log { epoch }, _) => {
+            let deliveries =
+                peers.iter().map(|(_, peer)| layout::delivery_rows(peer.number, epoch));
+            layout::own_life(epoch).into_iter().chain(deliveries.flatten()).collect()
+        }
+        (Part::Delivery { to, epoch }, _) => {
+            number(&to).map_or_else(Vec::new, |peer| layout::delivery_rows(peer, epoch).into())
+        }
+        (Part::Received { .. }, Mending::Rebuild) => Vec::new(),
+        (Part::Received { from, epoch }, mending) => {
+            number(&from).map_or_else(Vec::new, |author| {
+                let sets = if mending == Mending::ForgetAll { 0..6 } else { 4..6 };
+                let sets = sets.map(|kind| layout::set_chunks(author, epoch, kind));
+                layout::received_life(author, epoch).into_iter().chain(sets).collect()
+            })
+        }
+        (Part::Node | Part::Peers | Part::Nobodys, _) => Vec::new(),
+    }
+}
+
+/// When the log that was set aside is the one that goes on, a later life does.
+fn begin_anew(store: &dyn Store, damaged: Epoch, now: UnixMs) -> Result<(), QueueError> {
+    let later = log::lives(store)?.last().is_some_and(|newest| *newest > damaged);
+    if later {
+        return Ok(());
+    }
+    put_epoch(store, Epoch((now.0 / 1_000).max(damaged.0.saturating_add(1))))
+}
+
+/// The epoch is that of the newest log; without any the next open chooses one.
+fn name_epoch(store: &dyn Store) -> Result<(), QueueError> {
+    log::lives(store)?.last().map_or(Ok(()), |newest| put_epoch(store, *newest))
+}
+
+fn put_epoch(store: &dyn Store, epoch: Epoch) -> Result<(), QueueError> {
+    let mut batch = Batch::new();
+    batch.put(layout::meta("epoch"), epoch.0.to_be_bytes().to_vec());
+    Ok(store.commit(batch)?)
+}
+
+fn count_again(store: &dyn Store, me: &Id, from: Id, epoch: Epoch) -> Result<(), QueueError> {
+    let peers = PeerBook::read(store, *me, |_| ())?;
+    let Some(author) = peers.find(&from).map(|peer| peer.number) else { return Ok(()) };
+    let key = LogKey { author, epoch };
+    let Some(tally) = check::received::count(store, me, from, key)? else { return Ok(()) };
+    let mut batch = Batch::new();
+    batch.put(layout::tally(author, epoch), row::encode(&tally));
+    Ok(store.commit(batch)?)
+}
