@@ -1,7 +1,7 @@
 //! The directory of a store: held by one handle, its engine's files in a numbered place.
 //!
 //! ```text
-//! lock        locked by the holder, never deleted; its one byte says whether a holder closed it
+//! lock        locked by the holder, never deleted; holds the mark of the last one
 //! sled-1/     the engine's files; the highest number counts
 //! fresh/      a store in the making: worth nothing until it is renamed
 //! ```
@@ -13,6 +13,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use crate::mark::{MARK_SIZE, Mark, Seal};
 use crate::{Health, Kind, OpenError};
 
 /// A store's directory, locked for as long as this lives.
@@ -21,7 +22,7 @@ pub(crate) struct Directory {
     kind: Kind,
     path: PathBuf,
     lock: File,
-    health: Health,
+    mark: Mark,
 }
 
 impl Directory {
@@ -42,16 +43,19 @@ impl Directory {
             Err(TryLockError::WouldBlock) => return Err(OpenError::Held),
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
-        let mut mark = Vec::new();
-        (&mut lock).take(2).read_to_end(&mut mark)?;
-        let closed = mark.is_empty() || mark == CLOSED;
-        let health = if closed { Health::Clean } else { Health::Recovered };
-        Ok(Self { kind, path: path.to_owned(), lock, health })
+        let mut mark = Vec::with_capacity(MARK_SIZE);
+        lock.read_to_end(&mut mark)?;
+        Ok(Self { kind, path: path.to_owned(), lock, mark: Mark::decode(&mark) })
     }
 
-    /// How the last holder left the store.
-    pub(crate) const fn health(&self) -> Health {
-        self.health
+    /// The kind of the store.
+    pub(crate) const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The word that the last holder left.
+    pub(crate) const fn mark(&self) -> Mark {
+        self.mark
     }
 
     /// The engine's directory, or none in a new store. What a crash left half made, or had already
@@ -91,20 +95,28 @@ impl Directory {
         Ok(path)
     }
 
-    /// Notes durably, before the first write, that the store is not closed.
+    /// Notes durably, before the engine touches its files, that the store is open.
     pub(crate) fn begin(&mut self) -> io::Result<()> {
-        self.mark(OPEN)?;
+        self.set(Mark { health: Health::Recovered, ..self.mark })?;
+        self.lock.sync_data()
+    }
+
+    /// Puts back the word of the last holder: nothing was made of its store.
+    pub(crate) fn restore(&mut self, mark: Mark) -> io::Result<()> {
+        self.set(mark)?;
         self.lock.sync_data()
     }
 
     /// Notes that all is in place. Not durably: a mark that is lost costs a closer look, no more.
-    pub(crate) fn end(&mut self) -> io::Result<()> {
-        self.mark(CLOSED)
+    pub(crate) fn end(&mut self, seal: Option<Seal>) -> io::Result<()> {
+        self.set(Mark { health: Health::Clean, seal })
     }
 
-    fn mark(&mut self, mark: &[u8]) -> io::Result<()> {
+    fn set(&mut self, mark: Mark) -> io::Result<()> {
         self.lock.seek(SeekFrom::Start(0))?;
-        self.lock.write_all(mark)
+        self.lock.write_all(&mark.encode())?;
+        self.mark = mark;
+        Ok(())
     }
 
     /// The numbers of the engine's directories.
@@ -165,5 +177,3 @@ fn remove_dir(path: &Path) -> io::Result<()> {
 
 const LOCK: &str = "lock";
 const FRESH: &str = "fresh";
-const CLOSED: &[u8] = b"c";
-const OPEN: &[u8] = b"o";

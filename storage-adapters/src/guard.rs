@@ -3,9 +3,11 @@
 use std::any::Any;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::directory::Directory;
+use crate::open::seal;
 use crate::poison::Poison;
 use crate::{Batch, Bytes, Scan, Store, StoreError};
 
@@ -14,6 +16,7 @@ use crate::{Batch, Bytes, Scan, Store, StoreError};
 pub(crate) struct Guarded {
     /// None only while this is dropped.
     engine: Option<Box<dyn Store>>,
+    engine_dir: PathBuf,
     writer: Mutex<Writer>,
 }
 
@@ -27,19 +30,22 @@ struct Writer {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Nothing was written through this handle.
-    Untouched,
     /// All that was written is durable.
-    Written,
+    Good,
     /// A write failed: nothing more is written.
     Poisoned,
 }
 
 impl Guarded {
-    /// Takes over an engine and the directory that it lies in.
-    pub(crate) const fn new(engine: Box<dyn Store>, directory: Directory, poison: Poison) -> Self {
-        let writer = Writer { state: State::Untouched, poison, directory };
-        Self { engine: Some(engine), writer: Mutex::new(writer) }
+    /// Takes over an engine, its own directory and the store's.
+    pub(crate) const fn new(
+        engine: Box<dyn Store>,
+        engine_dir: PathBuf,
+        directory: Directory,
+        poison: Poison,
+    ) -> Self {
+        let writer = Writer { state: State::Good, poison, directory };
+        Self { engine: Some(engine), engine_dir, writer: Mutex::new(writer) }
     }
 
     fn engine(&self) -> &dyn Store {
@@ -69,7 +75,9 @@ impl Store for Guarded {
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         batch.check()?;
         let mut writer = self.writer();
-        writer.begin()?;
+        if writer.state == State::Poisoned {
+            return Err(StoreError::Poisoned);
+        }
         let committed = contained(|| self.engine().commit(batch))
             .unwrap_or_else(|panic| Err(StoreError::Corrupt(panic)));
         committed.inspect_err(|error| writer.fail(error))
@@ -82,26 +90,16 @@ impl Drop for Guarded {
         let closed = contained(|| drop(engine)).is_ok();
         let writer = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner);
         if closed && writer.state != State::Poisoned {
-            // The mark that is not set makes the next open say `Recovered`, which is true as well.
-            let _ = writer.directory.end();
+            let seal = contained(|| seal(writer.directory.kind(), &self.engine_dir));
+            if let Ok(Ok(seal)) = seal {
+                // Without the mark the next open says `Recovered`, which is true as well.
+                let _ = writer.directory.end(seal);
+            }
         }
     }
 }
 
 impl Writer {
-    /// Lets a write go ahead, and notes the first one in the directory.
-    fn begin(&mut self) -> Result<(), StoreError> {
-        match self.state {
-            State::Poisoned => Err(StoreError::Poisoned),
-            State::Written => Ok(()),
-            State::Untouched => {
-                let begun = self.directory.begin().map_err(StoreError::write);
-                self.state = if begun.is_ok() { State::Written } else { State::Poisoned };
-                begun
-            }
-        }
-    }
-
     /// Ends all writing. A full disk has confirmed nothing wrongly; any other failure may have.
     fn fail(&mut self, error: &StoreError) {
         self.state = State::Poisoned;
@@ -159,6 +157,7 @@ fn message(panic: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use std::io;
+    use std::path::Path;
 
     use super::*;
     use crate::{Kind, MemoryStore};
@@ -181,16 +180,19 @@ mod tests {
         }
     }
 
+    fn guarded(engine: impl Store + 'static, dir: &Path) -> Guarded {
+        let directory = Directory::hold(Kind::Redb, &dir.join("store")).unwrap();
+        let poison = Poison::open(&dir.join("poison")).unwrap();
+        Guarded::new(Box::new(engine), dir.to_owned(), directory, poison)
+    }
+
     fn poisons(end: fn() -> Result<(), StoreError>) -> bool {
         let dir = tempfile::tempdir().unwrap();
-        let poison = dir.path().join("poison");
-        let directory = Directory::hold(Kind::Sled, &dir.path().join("store")).unwrap();
-        let engine = Box::new(Failing(end));
-        let store = Guarded::new(engine, directory, Poison::open(&poison).unwrap());
+        let store = guarded(Failing(end), dir.path());
         assert!(store.commit(Batch::new()).is_err());
         assert!(matches!(store.commit(Batch::new()), Err(StoreError::Poisoned)));
         drop(store);
-        Poison::open(&poison).unwrap().is_fresh()
+        Poison::open(&dir.path().join("poison")).unwrap().is_fresh()
     }
 
     #[test]
@@ -204,9 +206,7 @@ mod tests {
     #[test]
     fn a_panic_of_the_engine_comes_back_as_corrupt_and_ends_the_scan() {
         let dir = tempfile::tempdir().unwrap();
-        let directory = Directory::hold(Kind::Sled, &dir.path().join("store")).unwrap();
-        let poison = Poison::open(&dir.path().join("poison")).unwrap();
-        let store = Guarded::new(Box::new(Failing(|| Ok(()))), directory, poison);
+        let store = guarded(Failing(|| Ok(())), dir.path());
         let error = store.get(b"key").unwrap_err().to_string();
         assert_eq!(error, "the store is damaged: a page of no kind");
         let found: Vec<_> = store.scan(b"a"..b"b").collect();
@@ -217,9 +217,7 @@ mod tests {
     #[test]
     fn the_bounds_hold_before_the_engine_sees_a_batch() {
         let dir = tempfile::tempdir().unwrap();
-        let directory = Directory::hold(Kind::Sled, &dir.path().join("store")).unwrap();
-        let poison = Poison::open(&dir.path().join("poison")).unwrap();
-        let store = Guarded::new(Box::new(MemoryStore::new()), directory, poison);
+        let store = guarded(MemoryStore::new(), dir.path());
         let mut batch = Batch::new();
         batch.put("", "");
         assert!(matches!(store.commit(batch), Err(StoreError::Batch(_))));

@@ -17,6 +17,7 @@ mod faulty;
 mod fjall;
 mod guard;
 mod kind;
+mod mark;
 mod memory;
 mod open;
 mod poison;

@@ -1,13 +1,15 @@
 //! Opening a directory as a store, whatever bytes lie in it.
 
+use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use crate::directory::Directory;
 use crate::guard::{Guarded, contained};
 use crate::kind::available_names;
+use crate::mark::{Mark, Seal};
 use crate::poison::Poison;
 use crate::{Kind, Store, StoreError, rewrite};
 
@@ -24,7 +26,7 @@ pub struct Opened {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Health {
-    /// New, or not written to since a holder closed it.
+    /// New, or as a holder closed it.
     Clean,
     /// Its last holder ended without closing it, or after a failed write. Every acknowledged batch
     /// is there.
@@ -103,38 +105,93 @@ pub fn open(kind: Kind, dir: &Path, poison: &Path) -> Result<Opened, OpenError> 
     if !Kind::available().contains(&kind) {
         return Err(OpenError::Unavailable(kind));
     }
-    let directory = Directory::hold(kind, dir)?;
-    let mut poison = Poison::open(poison)?;
-    let health = if poison.is_set() { Health::Recovered } else { directory.health() };
+    let mut directory = Directory::hold(kind, dir)?;
+    let poison = Poison::open(poison)?;
+    let mark = directory.mark();
+    directory.begin()?;
+    match open_marked(kind, &directory, poison, mark) {
+        Ok((engine, path, poison, health)) => {
+            Ok(Opened { store: Box::new(Guarded::new(engine, path, directory, poison)), health })
+        }
+        Err(error) => {
+            if matches!(error, OpenError::Corrupt(_)) {
+                // The next open must look as closely as this one.
+                directory.restore(mark)?;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// The engine of a held directory and where it lies, after what its last holder's word and the
+/// poison file ask for.
+fn open_marked(
+    kind: Kind,
+    directory: &Directory,
+    mut poison: Poison,
+    mut mark: Mark,
+) -> Result<(Box<dyn Store>, PathBuf, Poison, Health), OpenError> {
     let engine_dir = match directory.engine_dir()? {
-        None => directory.replace(None, |fresh| engine(kind, fresh).map(drop))?,
+        None => {
+            mark = Mark::NEW;
+            directory.replace(None, |fresh| engine(kind, fresh, Mark::NEW).and_then(close))?
+        }
+        Some(lost) if fs::read_dir(&lost)?.next().is_none() => {
+            let what = format!("expected the files of a store in {}, got none", lost.display());
+            return Err(OpenError::Corrupt(what));
+        }
         Some(old) if poison.is_fresh() => {
-            directory.replace(Some(&old), |fresh| rewrite::copy(kind, &old, fresh))?
+            let copy = |fresh: &Path| rewrite::copy(kind, &old, mark, fresh);
+            let copied = directory.replace(Some(&old), copy)?;
+            mark = Mark::NEW;
+            copied
         }
         Some(whole) => whole,
     };
+    let health = if poison.is_set() { Health::Recovered } else { mark.health };
     poison.clear()?;
-    let store = engine(kind, &engine_dir)?;
-    Ok(Opened { store: Box::new(Guarded::new(store, directory, poison)), health })
+    let engine = engine(kind, &engine_dir, mark)?;
+    Ok((engine, engine_dir, poison, health))
 }
 
 /// The bare engine in a directory of its own, made when the directory is empty.
-pub(crate) fn engine(kind: Kind, path: &Path) -> Result<Box<dyn Store>, OpenError> {
-    contained(|| bare_engine(kind, path)).unwrap_or_else(|panic| Err(OpenError::Corrupt(panic)))
+pub(crate) fn engine(kind: Kind, path: &Path, mark: Mark) -> Result<Box<dyn Store>, OpenError> {
+    contained(|| bare_engine(kind, path, mark))
+        .unwrap_or_else(|panic| Err(OpenError::Corrupt(panic)))
+}
+
+/// Closes an engine: an error of the disk at its last write is no reason to panic.
+pub(crate) fn close(engine: Box<dyn Store>) -> Result<(), OpenError> {
+    contained(|| drop(engine)).map_err(|panic| OpenError::Io(io::Error::other(panic)))
+}
+
+/// The seal of an engine that was closed just now, if its kind has one.
+#[cfg_attr(
+    not(any(feature = "sled", feature = "fjall")),
+    expect(unused_variables, reason = "a build without these engines seals nothing")
+)]
+pub(crate) fn seal(kind: Kind, path: &Path) -> Result<Option<Seal>, OpenError> {
+    match kind {
+        #[cfg(feature = "sled")]
+        Kind::Sled => crate::sled::seal(path).map(Some),
+        #[cfg(feature = "fjall")]
+        Kind::Fjall => crate::fjall::seal(path).map(Some),
+        _ => Ok(None),
+    }
 }
 
 #[cfg_attr(
     not(any(feature = "sled", feature = "redb", feature = "fjall")),
     expect(unused_variables, reason = "a build without engines opens no path")
 )]
-fn bare_engine(kind: Kind, path: &Path) -> Result<Box<dyn Store>, OpenError> {
+fn bare_engine(kind: Kind, path: &Path, mark: Mark) -> Result<Box<dyn Store>, OpenError> {
     match kind {
         #[cfg(feature = "sled")]
-        Kind::Sled => Ok(Box::new(crate::sled::SledStore::open(path)?)),
+        Kind::Sled => Ok(Box::new(crate::sled::SledStore::open(path, mark)?)),
         #[cfg(feature = "redb")]
-        Kind::Redb => Ok(Box::new(crate::redb::RedbStore::open(path)?)),
+        Kind::Redb => Ok(Box::new(crate::redb::RedbStore::open(path, mark)?)),
         #[cfg(feature = "fjall")]
-        Kind::Fjall => Ok(Box::new(crate::fjall::FjallStore::open(path)?)),
+        Kind::Fjall => Ok(Box::new(crate::fjall::FjallStore::open(path, mark)?)),
         #[cfg(not(all(feature = "sled", feature = "redb", feature = "fjall")))]
         absent => Err(OpenError::Unavailable(absent)),
     }

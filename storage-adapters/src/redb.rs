@@ -15,7 +15,8 @@ use ::redb::{
     TableDefinition,
 };
 
-use crate::{Batch, Bytes, OpenError, Scan, Store, StoreError};
+use crate::mark::Mark;
+use crate::{Batch, Bytes, Health, OpenError, Scan, Store, StoreError};
 
 /// redb in one directory.
 #[derive(Debug)]
@@ -25,12 +26,17 @@ pub(crate) struct RedbStore {
 
 impl RedbStore {
     /// Opens the redb in `path`, or makes one in an empty directory.
-    pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
+    pub(crate) fn open(path: &Path, mark: Mark) -> Result<Self, OpenError> {
         let found = fs::read_dir(path)?.next().is_some();
         let mut builder = Database::builder();
         builder.set_cache_size(CACHE_SIZE);
         let file = path.join(DATA);
-        let store = Self { db: if found { builder.open(file) } else { builder.create(file) }? };
+        let db = if found { builder.open(&file) } else { builder.create(&file) }?;
+        let mut store = Self { db };
+        // Its reads look at no checksum: a flipped bit would be handed out as a value.
+        if found && !store.db.check_integrity()? && mark.health == Health::Clean {
+            return Err(refuse_damaged(store, &file)?);
+        }
         if !found {
             store.write(&Batch::new()).map_err(|error| write_error(*error))?;
         }
@@ -81,6 +87,14 @@ impl Store for RedbStore {
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         self.write(&batch).map_err(|error| write_error(*error))
     }
+}
+
+/// Refuses a closed file with damaged pages: redb has gone back to what it held before. The file is
+/// set aside, so that every later open refuses too.
+fn refuse_damaged(store: RedbStore, file: &Path) -> io::Result<OpenError> {
+    drop(store);
+    fs::rename(file, file.with_file_name(format!("bad-{DATA}")))?;
+    Ok(OpenError::Corrupt("expected each page as its parent knows it".to_owned()))
 }
 
 fn boxed(error: impl Into<Error>) -> Box<Error> {

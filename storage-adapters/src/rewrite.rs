@@ -2,12 +2,19 @@
 
 use std::path::Path;
 
-use crate::open::engine;
-use crate::{BATCH_SIZE_MAX, Batch, KEY_SIZE_MAX, Kind, OpenError, VALUE_SIZE_MAX};
+use crate::mark::Mark;
+use crate::open::{close, engine};
+use crate::{BATCH_SIZE_MAX, Batch, KEY_SIZE_MAX, Kind, OpenError, Store, VALUE_SIZE_MAX};
 
 /// Copies all pairs of the engine in `from` into a new engine in `to`; both are closed again.
-pub(crate) fn copy(kind: Kind, from: &Path, to: &Path) -> Result<(), OpenError> {
-    let (old, new) = (engine(kind, from)?, engine(kind, to)?);
+pub(crate) fn copy(kind: Kind, from: &Path, mark: Mark, to: &Path) -> Result<(), OpenError> {
+    let (old, new) = (engine(kind, from, mark)?, engine(kind, to, Mark::NEW)?);
+    let copied = copy_pairs(&*old, &*new);
+    let closed = (close(old), close(new));
+    copied.and(closed.0).and(closed.1)
+}
+
+fn copy_pairs(old: &dyn Store, new: &dyn Store) -> Result<(), OpenError> {
     let mut batch = Batch::new();
     // No key is as long as this one, so it is above them all.
     for pair in old.scan(&[]..&[u8::MAX; KEY_SIZE_MAX + 1]) {
@@ -17,8 +24,7 @@ pub(crate) fn copy(kind: Kind, from: &Path, to: &Path) -> Result<(), OpenError> 
             new.commit(std::mem::take(&mut batch))?;
         }
     }
-    new.commit(batch)?;
-    Ok(())
+    Ok(new.commit(batch)?)
 }
 
 /// Bytes of a batch from which it is written: one more pair still fits into any batch.

@@ -10,13 +10,18 @@
 use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use ::sled::{Config, Db, Error, IVec, Mode};
+use ::sled::{Config, Db, Error, IVec};
 
+use crate::mark::{Mark, Seal};
 use crate::{Batch, Bytes, OpenError, Scan, Store, StoreError};
+
+mod audit;
+
+use audit::Extent;
 
 /// sled in one directory.
 #[derive(Debug)]
@@ -29,20 +34,14 @@ pub(crate) struct SledStore {
 
 impl SledStore {
     /// Opens the sled in `path`, or makes one in an empty directory.
-    pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
+    pub(crate) fn open(path: &Path, mark: Mark) -> Result<Self, OpenError> {
         let found = path.join(DATA).is_file();
         if found {
-            check_whole(path)?;
-            // What recovery will read must be durable before a snapshot speaks of it.
-            File::open(path.join(DATA))?.sync_data()?;
-            remove_unfinished_snapshots(path)?;
+            check_whole(path, mark)?;
         } else if fs::read_dir(path)?.next().is_some() {
             return Err(OpenError::Corrupt(format!("expected a file {DATA}, got none")));
         }
-        let db = match open_released(path) {
-            Err(Error::Corruption { .. }) if set_snapshots_aside(path)? => open_released(path),
-            opened => opened,
-        }?;
+        let db = open_released(path)?;
         if found && !db.was_recovered() {
             return Err(refuse_lost(db, path)?);
         }
@@ -113,7 +112,6 @@ fn config(path: &Path) -> Config {
         .path(path)
         .segment_size(SEGMENT_SIZE)
         .cache_capacity(CACHE_SIZE)
-        .mode(Mode::HighThroughput)
         .flush_every_ms(None)
 }
 
@@ -131,16 +129,22 @@ fn open_released(path: &Path) -> Result<Db, Error> {
     config(path).open()
 }
 
-/// Refuses a directory from which sled would start anew, or in another shape, without a word.
-fn check_whole(path: &Path) -> Result<(), OpenError> {
+/// Refuses a directory from which sled would start anew, in another shape, or with less than was
+/// written, without a word.
+fn check_whole(path: &Path, mark: Mark) -> Result<(), OpenError> {
     let corrupt = |what: &str| Err(OpenError::Corrupt(format!("expected {what}")));
     if !path.join(CONF).is_file() {
         return corrupt("a file conf beside the data");
     }
-    if File::open(path.join(DATA))?.metadata()?.len() == 0 {
-        return corrupt("data, got an empty file");
+    let data = File::open(path.join(DATA))?;
+    // What recovery will read must be durable before a snapshot speaks of it.
+    data.sync_data()?;
+    let extent = check_log(path, &data)?;
+    match mark.seal.map(Extent::from_seal) {
+        Some(sealed) if !extent.covers(sealed) => corrupt("the log that was closed, got less"),
+        _ if extent.size == 0 => corrupt("data, got an empty file"),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Refuses a log whose first pages are unreadable: sled has begun another in its place. The file is
@@ -152,35 +156,38 @@ fn refuse_lost(db: Db, path: &Path) -> io::Result<OpenError> {
     Ok(OpenError::Corrupt("expected a log with its first pages, got none of them".to_owned()))
 }
 
-/// A snapshot in the making counts for sled as the newest one, and a cut one stops it for ever.
-fn remove_unfinished_snapshots(path: &Path) -> io::Result<()> {
-    for snapshot in snapshots(path)? {
-        if snapshot.extension().is_some_and(|extension| extension == "generating") {
-            fs::remove_file(snapshot)?;
+/// How far the log of a closed sled reaches.
+pub(crate) fn seal(path: &Path) -> Result<Seal, OpenError> {
+    Ok(audit::extent(&File::open(path.join(DATA))?)?.to_seal())
+}
+
+/// Checks the log from the snapshot on that sled will start from. A snapshot that is cut or damaged
+/// would stop sled for ever, and one that tells of more than the log has would mislead it: they are
+/// put out of its sight, and sled reads its whole log.
+fn check_log(path: &Path, data: &File) -> Result<Extent, OpenError> {
+    for name in snapshots(path)?.iter().rev() {
+        if let Some(lsn) = audit::snapshot_lsn(name, &fs::read(path.join(name))?) {
+            let extent = audit::audit(data, lsn)?;
+            if extent.end >= lsn {
+                return Ok(extent);
+            }
         }
+        fs::rename(path.join(name), path.join(format!("bad-{name}")))?;
     }
-    Ok(())
+    audit::audit(data, 0)
 }
 
-/// Takes the snapshots out of sled's sight, which then reads its whole log. False without any.
-fn set_snapshots_aside(path: &Path) -> io::Result<bool> {
-    let snapshots = snapshots(path)?;
-    for snapshot in &snapshots {
-        let name = snapshot.file_name().unwrap_or_default().to_string_lossy();
-        fs::rename(snapshot, path.join(format!("bad-{name}")))?;
-    }
-    Ok(!snapshots.is_empty())
-}
-
-fn snapshots(path: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
+/// The names of the snapshots, the newest last.
+fn snapshots(path: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
     for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with("snap.") {
-            found.push(entry.path());
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.starts_with(SNAPSHOT) {
+            names.push(name);
         }
     }
-    Ok(found)
+    names.sort_unstable();
+    Ok(names)
 }
 
 fn read_error(error: Error) -> StoreError {
@@ -226,3 +233,4 @@ const RELEASE_PAUSE: Duration = Duration::from_millis(10);
 const DATA: &str = "db";
 const CONF: &str = "conf";
 const BLOBS: &str = "blobs";
+const SNAPSHOT: &str = "snap.";
