@@ -7,13 +7,17 @@
 //! Each run appends one JSON line per store to the file of `--out`, and prints it. Exit status: 0
 //! nothing was found, 1 something was, 2 usage.
 
+mod flips;
 mod harness;
+mod io_errors;
 mod judge;
 mod report;
+mod rng;
 mod sample;
 mod truncation;
 mod workload;
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -34,6 +38,10 @@ struct Arguments {
 enum Command {
     /// Cuts a store's files short, at every offset of their last 64 KiB.
     C1(Options),
+    /// Flips bits and exchanges pages of a store's files.
+    C2(Options),
+    /// Fails the n-th sync, then the n-th write, for every n (by strace).
+    F1(Options),
     /// Judges the stores whose directories come in on stdin, one a line (the harnesses' own child).
     #[command(hide = true)]
     Judge {
@@ -68,7 +76,8 @@ fn main() -> ExitCode {
     match run(Arguments::parse().command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("peermq-faults: {error}");
+            // The fault may meet this very write.
+            let _ = writeln!(io::stderr(), "peermq-faults: {error}");
             ExitCode::FAILURE
         }
     }
@@ -77,6 +86,8 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Outcome<ExitCode> {
     match command {
         Command::C1(options) => options.run("c1", truncation::run),
+        Command::C2(options) => options.run("c2", flips::run),
+        Command::F1(options) => options.run("f1", io_errors::run),
         Command::Judge { store } => judge::serve(store).map(|()| ExitCode::SUCCESS),
         Command::Write { store, dir, ack, count } => {
             workload::write(store, &dir, &ack, count).map(|()| ExitCode::SUCCESS)
