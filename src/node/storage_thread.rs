@@ -82,6 +82,10 @@ impl Storage {
     {
         let (answer, answered) = oneshot::channel::<Result<T, NodeError>>();
         let job: StageFn = Box::new(move |queue| match stage(queue) {
+            Ok(staged) if cfg!(peermq_planted_early_answer) => {
+                let _ = answer.send(Ok(then(queue, staged)));
+                Ok(None)
+            }
             Ok(staged) => Ok(Some(Box::new(move |durable: Result<&mut Queue, Failure>| {
                 let outcome = durable.map(|queue| then(queue, staged));
                 // Whoever asked may have gone; the write stands all the same.
@@ -242,6 +246,10 @@ impl Worker {
         staged: Result<(), Failure>,
         completions: Vec<CompleteFn>,
     ) -> Result<(), Failure> {
+        if cfg!(peermq_planted_early_answer) {
+            // Wide enough for a kill at a random instant.
+            thread::sleep(std::time::Duration::from_millis(50));
+        }
         match staged.and_then(|()| self.queue.commit().map_err(Arc::new)) {
             Ok(changes) => {
                 for complete in completions {

@@ -11,7 +11,7 @@ use peermq_storage::Kind;
 use crate::report::Report;
 
 /// A result of a harness itself: an error means that it could not do its work.
-pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
+pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// The options of each harness.
 #[derive(Debug, Args)]
@@ -23,8 +23,11 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     /// How many faults per store; each harness says what it counts, and has its own default.
-    #[arg(long)]
+    #[arg(long, visible_aliases = ["cycles", "cuts", "every"])]
     pub(crate) count: Option<u64>,
+    /// The program under test, for harnesses that run it; else the `peermq` beside this program.
+    #[arg(long)]
+    pub(crate) peermq: Option<PathBuf>,
     /// The file that takes one JSON line per store.
     #[arg(long)]
     out: Option<PathBuf>,

@@ -2,18 +2,29 @@
 //!
 //! ```text
 //! cargo run --release -p peermq-faults -- c1 --store all --seed 7 --count 1000 --out faults.jsonl
+//! cargo run --release -p peermq-faults -- table faults.jsonl
 //! ```
 //!
 //! Each run appends one JSON line per store to the file of `--out`, and prints it. Exit status: 0
 //! nothing was found, 1 something was, 2 usage.
 
 mod flips;
+mod dice;
 mod harness;
 mod io_errors;
 mod judge;
+mod k1;
+mod k2;
+mod ledger;
+mod p1;
+mod program;
 mod report;
 mod rng;
+mod running;
 mod sample;
+mod site;
+mod table;
+mod trace;
 mod truncation;
 mod workload;
 
@@ -42,6 +53,27 @@ enum Command {
     C2(Options),
     /// Fails the n-th sync, then the n-th write, for every n (by strace).
     F1(Options),
+    /// Kills senders and receivers at random instants, again and again on the same directories;
+    /// counts cycles (500).
+    K1(Options),
+    /// Kills sender and receiver at every call that writes, and again while they recover; with a
+    /// count, only at one call in so many (1).
+    K2(Options),
+    /// Cuts the power of a disk that a sender, a receiver or both are on; counts cuts (100). Needs
+    /// root, python3, mkfs.ext4 and loop devices.
+    P1(Options),
+    /// Sends until the power goes (the child of p1).
+    #[command(hide = true)]
+    P1Write(p1::Cut),
+    /// Judges what a cut has left (the child of p1).
+    #[command(hide = true)]
+    P1Verify(p1::Cut),
+    /// Prints reports as the table of the README.
+    Table {
+        /// Files that `--out` has written.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
     /// Judges the stores whose directories come in on stdin, one a line (the harnesses' own child).
     #[command(hide = true)]
     Judge {
@@ -88,6 +120,15 @@ fn run(command: Command) -> Outcome<ExitCode> {
         Command::C1(options) => options.run("c1", truncation::run),
         Command::C2(options) => options.run("c2", flips::run),
         Command::F1(options) => options.run("f1", io_errors::run),
+        Command::K1(options) => options.run("k1", k1::run),
+        Command::K2(options) => options.run("k2", k2::run),
+        Command::P1(options) => options.run("p1", p1::run),
+        Command::P1Write(cut) => cut.write().map(|()| ExitCode::SUCCESS),
+        Command::P1Verify(cut) => cut.verify().map(|()| ExitCode::SUCCESS),
+        Command::Table { files } => {
+            print!("{}", table::render(&files)?);
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Judge { store } => judge::serve(store).map(|()| ExitCode::SUCCESS),
         Command::Write { store, dir, ack, count } => {
             workload::write(store, &dir, &ack, count).map(|()| ExitCode::SUCCESS)

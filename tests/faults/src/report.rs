@@ -9,7 +9,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The report of one harness on one store.
 #[derive(Debug, Serialize)]
@@ -37,8 +37,14 @@ impl Report {
         *self.counts.entry(what).or_default() += number;
     }
 
+    /// What chance was drawn from.
+    pub(crate) const fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// Notes what must not be. The text tells enough to see it again.
     pub(crate) fn find(&mut self, what: String) {
+        eprintln!("{} {} {}: {what}", self.harness, self.store, self.seed);
         self.count("findings");
         if self.findings.len() < FINDING_COUNT_MAX {
             self.findings.push(what);
@@ -62,6 +68,15 @@ impl Report {
             OpenOptions::new().append(true).create(true).open(path)?.write_all(&line)
         })
     }
+}
+
+/// A report that is read again.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Line {
+    pub(crate) harness: String,
+    pub(crate) store: String,
+    pub(crate) seed: u64,
+    pub(crate) counts: BTreeMap<String, u64>,
 }
 
 /// Findings that are written out; the others are only counted.

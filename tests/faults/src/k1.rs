@@ -1,0 +1,103 @@
+//! K1: SIGKILL of senders and receivers at random instants, again and again on the same directories.
+//!
+//! Both nodes listen, one is connected to the other, and both send. Each cycle starts what does not
+//! run, lets it run for a random time, and kills some of it. Now and then a node whose processes
+//! are all dead is inspected, and now and then all that was sent must arrive.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use peermq_storage::Kind;
+
+use crate::dice::Dice;
+use crate::harness::{Options, Outcome};
+use crate::program::Program;
+use crate::report::Report;
+use crate::site::{Pair, Role};
+
+/// Kills processes, 500 times over unless told otherwise.
+///
+/// # Errors
+/// When the nodes cannot be made.
+pub(crate) fn run(store: Kind, options: &Options, report: &mut Report) -> Outcome {
+    let program = Program::find(options.peermq.as_deref(), store)?;
+    let folder = tempfile::tempdir()?;
+    let path = |name| folder.path().join(name);
+    let mut pair = Pair::make(&program, &path("a"), &path("b"), &path("run"))?;
+    let mut dice = Dice::new(options.seed);
+    for number in 1..=options.count.unwrap_or(CYCLE_COUNT) {
+        let survived = cycle(&mut pair, &mut dice, report)
+            .and_then(|()| if number % SETTLE_EVERY == 0 { pair.settle() } else { Ok(()) });
+        report.count("cycles");
+        if !went_on(survived, &mut pair, report) {
+            break;
+        }
+    }
+    let settled = pair.settle();
+    went_on(settled, &mut pair, report);
+    pair.count(report);
+    Ok(())
+}
+
+/// A command that failed or hung is a finding, too, and the end.
+fn went_on(step: Outcome, pair: &mut Pair, report: &mut Report) -> bool {
+    pair.report(report);
+    let failed = step.map_err(|error| report.find(error.to_string())).is_err();
+    !failed && report.is_good()
+}
+
+fn cycle(pair: &mut Pair, dice: &mut Dice, report: &mut Report) -> Outcome {
+    pair.keep_running()?;
+    pair.send_to_a(burst(dice))?;
+    if dice.once_in(2) {
+        pair.send_to_b(burst(dice))?;
+    }
+    sleep(instant(dice));
+    // Of six processes some are killed, and at least one.
+    let victims = 1 + dice.below(63);
+    for (bit, role) in (0..).step_by(2).zip(Role::ALL) {
+        if victims >> bit & 1 == 1 {
+            report.add("kills", pair.kill_a(role)?.into());
+        }
+        if victims >> (bit + 1) & 1 == 1 {
+            report.add("kills", pair.kill_b(role)?.into());
+        }
+    }
+    pair.catch_up()?;
+    match dice.below(4) {
+        0 => {
+            for role in Role::ALL {
+                report.add("kills", pair.kill_a(role)?.into());
+            }
+            pair.inspect_a()
+        }
+        1 => {
+            for role in Role::ALL {
+                report.add("kills", pair.kill_b(role)?.into());
+            }
+            pair.inspect_b()
+        }
+        _ => Ok(()),
+    }
+}
+
+/// One message, a few or many.
+fn burst(dice: &mut Dice) -> u64 {
+    let most = match dice.below(3) {
+        0 => 1,
+        1 => 8,
+        _ => 60,
+    };
+    1 + dice.below(most)
+}
+
+/// How long all runs: much happens in the first milliseconds, and much after a while.
+fn instant(dice: &mut Dice) -> Duration {
+    let longest = 1 << (2 + dice.below(9));
+    Duration::from_millis(dice.below(longest))
+}
+
+/// Cycles after which all must arrive.
+const SETTLE_EVERY: u64 = 8;
+/// Cycles of a run that is not told how many.
+const CYCLE_COUNT: u64 = 500;

@@ -1,0 +1,63 @@
+//! The harnesses on the real program, each a little: what they count at length stands in the README.
+
+#![expect(clippy::unwrap_used, reason = "tests may: a panic is a failure")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The program under test: a build of the workspace has put it beside the harnesses.
+fn peermq() -> PathBuf {
+    let peermq = Path::new(env!("CARGO_BIN_EXE_peermq-faults")).with_file_name("peermq");
+    if !peermq.is_file() {
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--locked", "--package", "peermq", "--bin", "peermq"]);
+        if !cfg!(debug_assertions) {
+            build.arg("--release");
+        }
+        assert!(build.status().unwrap().success());
+    }
+    peermq
+}
+
+/// Runs a harness on one store with a fresh seed, and expects it to find nothing.
+fn finds_nothing(harness: &str, store: &str, count: &str) {
+    let seed = std::process::id().to_string();
+    let ended = Command::new(env!("CARGO_BIN_EXE_peermq-faults"))
+        .args([harness, "--store", store, "--seed", &seed, "--count", count, "--peermq"])
+        .arg(peermq())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    let counted = String::from_utf8_lossy(&ended.stdout);
+    assert!(ended.status.success(), "{counted}{said}");
+}
+
+#[test]
+fn random_kills_lose_and_repeat_nothing_on_sled() {
+    finds_nothing("k1", "sled", "3");
+}
+
+#[test]
+fn random_kills_lose_and_repeat_nothing_on_redb() {
+    finds_nothing("k1", "redb", "3");
+}
+
+#[test]
+fn random_kills_lose_and_repeat_nothing_on_fjall() {
+    finds_nothing("k1", "fjall", "3");
+}
+
+#[test]
+fn a_kill_at_calls_that_write_loses_nothing() {
+    finds_nothing("k2", "sled", "80");
+}
+
+#[test]
+fn a_power_cut_loses_nothing() {
+    let as_root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
+    let has_loops = Command::new("losetup").arg("-f").output().is_ok_and(|o| o.status.success());
+    if !as_root || !has_loops {
+        return println!("passed over: no right to mount");
+    }
+    finds_nothing("p1", "sled", "1");
+}
