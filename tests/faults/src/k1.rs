@@ -42,8 +42,10 @@ pub(crate) fn run(store: Kind, options: &Options, report: &mut Report) -> Outcom
 /// A command that failed or hung is a finding, too, and the end.
 fn went_on(step: Outcome, pair: &mut Pair, report: &mut Report) -> bool {
     pair.report(report);
-    let failed = step.map_err(|error| report.find(error.to_string())).is_err();
-    !failed && report.is_good()
+    if let Err(error) = step {
+        report.find(format!("{error}{}", pair.describe()));
+    }
+    report.is_good()
 }
 
 fn cycle(pair: &mut Pair, dice: &mut Dice, report: &mut Report) -> Outcome {

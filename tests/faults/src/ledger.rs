@@ -271,15 +271,11 @@ fn text(attempt: u64) -> String {
     let size = match attempt {
         _ if attempt % 61 == 60 => 40_000,
         _ if attempt % 17 == 16 => 5_000,
-        _ => attempt * 7_919 % 300,
+        _ => usize::try_from(attempt * 7_919 % 300).expect("a remainder of 300"),
     };
-    let mut text = format!("{attempt}:");
-    (0..size).for_each(|place| text.push(char::from(b'a' + low(attempt + place) % 26)));
-    text
-}
-
-fn low(number: u64) -> u8 {
-    u8::try_from(number % 251).expect("a remainder of 251 is a byte")
+    let letters = "abcdefghijklmnopqrstuvwxyz".repeat(size / 26 + 2);
+    let from = usize::try_from(attempt % 26).expect("a remainder of 26");
+    format!("{attempt}:{}", letters.get(from..from + size).expect("there are more letters"))
 }
 
 fn head(text: &str) -> String {

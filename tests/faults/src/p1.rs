@@ -190,6 +190,6 @@ fn follow(running: Running, told: &Sender<String>) {
 /// Cuts of a run that is not told how many.
 const CUT_COUNT: u64 = 100;
 /// More texts than anyone sends before the power goes.
-const TEXT_COUNT: u64 = 30_000;
+const TEXT_COUNT: u64 = 10_000;
 /// How often what people are told is looked at while there are no results.
 const TICK: Duration = Duration::from_millis(5);

@@ -58,7 +58,7 @@ impl Node {
             .args(["--store", self.program.store.name()])
             .args(words)
             .env("XDG_RUNTIME_DIR", &self.runtime)
-            .env("PEERMQ_LOG", "error")
+            .env("PEERMQ_LOG", std::env::var_os("PEERMQ_LOG").unwrap_or_else(|| "error".into()))
             .env_remove("PEERMQ_DATADIR")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -154,6 +154,20 @@ impl Pair {
         }
     }
 
+    /// What the processes that should run for ever are doing, for whoever looks for a cause.
+    pub(crate) fn describe(&mut self) -> String {
+        let mut text = String::new();
+        for side in [&mut self.a, &mut self.b] {
+            for running in [&mut side.listening, &mut side.connected].into_iter().flatten() {
+                let status = running.child.try_wait();
+                let said = running.stderr.at_hand().join("; ");
+                let words = &running.words;
+                text.push_str(&format!("\n  {}: {words}: {status:?}: {said}", side.name));
+            }
+        }
+        text
+    }
+
     /// Counts what was exchanged.
     pub(crate) fn count(&self, report: &mut Report) {
         for ledger in [&self.a.received, &self.b.received] {
