@@ -274,3 +274,12 @@ pub const LINE_BATCH_FLIGHT_MAX: usize = 4;
 pub const LINE_BLOCK_SIZE: usize = 64 * 1024;
 /// Blocks of lines that a client keeps until it knows them durable, to repeat them if need be.
 pub const LINE_BLOCK_COUNT_MAX: usize = 64;
+
+/// Bytes of a passphrase: more than anybody types.
+pub const PASSPHRASE_SIZE_MAX: usize = 1_024;
+/// Memory in KiB that a key file may ask for: 1 GiB, so that a forged one cannot exhaust a machine.
+pub const PASSPHRASE_MEMORY_KIB_MAX: u32 = 1 << 20;
+/// Passes over that memory: some seconds each at most.
+pub const PASSPHRASE_PASS_COUNT_MAX: u32 = 16;
+/// Lanes of that memory.
+pub const PASSPHRASE_LANE_COUNT_MAX: u32 = 16;

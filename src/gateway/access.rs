@@ -14,26 +14,34 @@ use super::server::Holder;
 use super::socket::{self, Cut};
 use crate::limits::{ATTACH_MS_MAX, ATTACH_RETRY_MS};
 use crate::node::Options;
-use crate::node::directory::{Directory, DirectoryError};
+use crate::node::directory::{AskPassphrase, Directory, DirectoryError};
 
 /// Which directory, and how its node is opened if nobody has.
 #[derive(Debug, Clone)]
 pub struct Opening {
     directory: PathBuf,
     store: Option<Kind>,
+    passphrase: Option<AskPassphrase>,
 }
 
 impl Opening {
     /// The node of a directory, as it is by default.
     #[must_use]
     pub const fn new(directory: PathBuf) -> Self {
-        Self { directory, store: None }
+        Self { directory, store: None, passphrase: None }
     }
 
     /// Asks for a store; a directory that has another one refuses.
     #[must_use]
     pub const fn store(mut self, kind: Kind) -> Self {
         self.store = Some(kind);
+        self
+    }
+
+    /// Where to get the passphrase, if the directory's key is under one.
+    #[must_use]
+    pub fn passphrase(mut self, ask: AskPassphrase) -> Self {
+        self.passphrase = Some(ask);
         self
     }
 
@@ -45,7 +53,8 @@ impl Opening {
 
     pub(super) fn options(&self) -> Options {
         let options = Options::new(&self.directory);
-        self.store.into_iter().fold(options, Options::store)
+        let options = self.store.into_iter().fold(options, Options::store);
+        self.passphrase.iter().cloned().fold(options, Options::passphrase)
     }
 
     /// Becomes the directory's node, or attaches to it.

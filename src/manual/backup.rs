@@ -5,7 +5,7 @@
 //! | size | field |
 //! |---|---|
 //! | 8 | `peermqb1` |
-//! | 105 | the file `key`: `peermqk1` 8, kind 1 (0), id 32, seed 32, BLAKE3 of these 32 |
+//! | 105 or 173 | the file `key`: `peermqk1` 8, kind 1 (0 plain, 1 under a passphrase), and the rest |
 //! | | records, one after the other |
 //! | 41 | the end |
 //!

@@ -11,7 +11,7 @@ use futures::stream::{self, BoxStream, StreamExt};
 use peermq_storage::{Batch, Kind, Store};
 use zeroize::Zeroizing;
 
-use super::directory::{Directory, DirectoryError};
+use super::directory::{Directory, DirectoryError, key_size};
 use super::error::NodeError;
 use super::files;
 use super::storage_thread::Storage;
@@ -136,7 +136,7 @@ fn fill(
 ) -> Result<(), NodeError> {
     let path = directory.path().join("key");
     files::write_new(&path, key).map_err(DirectoryError::at(&path))?;
-    directory.identity(|| [0; 32])?;
+    directory.id(|| [0; 32])?;
     let lock = directory.lock()?;
     let kind = directory.store_kind(&lock, wanted)?;
     let store = peermq_storage::open(kind, &directory.store(), &directory.poison())?.store;
@@ -161,10 +161,13 @@ fn read_records(
     mut take: impl FnMut(Record) -> Result<(), NodeError>,
 ) -> Result<Zeroizing<Vec<u8>>, NodeError> {
     let mut file = files::open_regular(path).map_err(DirectoryError::at(path))?;
-    let mut head = Zeroizing::new(vec![0; MAGIC.len() + KEY_SIZE]);
+    let mut head = [0; MAGIC.len() + KEY_BEGIN_SIZE];
     let is_read = file.read_exact(&mut head);
-    let key = head.strip_prefix(MAGIC).filter(|_| is_read.is_ok());
-    let key = Zeroizing::new(key.ok_or(NO_BACKUP)?.to_vec());
+    let begin = head.strip_prefix(MAGIC).filter(|_| is_read.is_ok()).ok_or(NO_BACKUP)?;
+    let mut key = Zeroizing::new(vec![0; key_size(begin).ok_or(NO_BACKUP)?]);
+    let (copied, rest) = key.split_at_mut(KEY_BEGIN_SIZE);
+    copied.copy_from_slice(begin);
+    file.read_exact(rest).map_err(|_| NO_BACKUP)?;
     let mut records = RecordReader::default();
     let mut piece = vec![0; BACKUP_PIECE_SIZE];
     loop {
@@ -181,17 +184,19 @@ fn read_records(
 }
 
 fn read_key(directory: &Directory) -> Result<Zeroizing<Vec<u8>>, DirectoryError> {
-    // Reading the identity checks the file.
-    directory.identity(|| [0; 32])?;
+    // Reading the id checks the file.
+    directory.id(|| [0; 32])?;
     let path = directory.path().join("key");
-    let mut bytes = Zeroizing::new(Vec::with_capacity(2 * KEY_SIZE));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(2 * KEY_SIZE_MAX));
     let file = files::open_regular(&path).map_err(DirectoryError::at(&path))?;
-    let limit = u64::try_from(KEY_SIZE).expect("it is small");
+    let limit = u64::try_from(KEY_SIZE_MAX).expect("it is small");
     file.take(limit).read_to_end(&mut bytes).map_err(DirectoryError::at(&path))?;
     Ok(bytes)
 }
 
 const NO_BACKUP: NodeError = NodeError::Queue(crate::queue::QueueError::Backup);
 const MAGIC: &[u8] = b"peermqb1";
-/// Bytes of the file `key`.
-const KEY_SIZE: usize = 105;
+/// Bytes of a key file that tell its size.
+const KEY_BEGIN_SIZE: usize = 9;
+/// Bytes of a key file under a passphrase, the longest.
+const KEY_SIZE_MAX: usize = 173;

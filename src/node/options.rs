@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::Node;
 use super::clock::Clock;
 use super::dialling::Dials;
-use super::directory::{Directory, Lock};
+use super::directory::{AskPassphrase, Directory, Lock};
 use super::discovery::{Book, Discoveries, Discovery, Rendezvous};
 use super::error::NodeError;
 use super::inner::{Inner, StoreInfo, notify};
@@ -31,6 +31,7 @@ pub struct Options {
     directory: PathBuf,
     lock: Option<Lock>,
     store: Option<Kind>,
+    passphrase: Option<AskPassphrase>,
     network: Network,
     transport: Arc<dyn Transport>,
     discoveries: Option<Vec<Arc<dyn Discovery>>>,
@@ -53,6 +54,7 @@ impl Options {
             directory: directory.into(),
             lock: None,
             store: None,
+            passphrase: None,
             network: Network::default(),
             transport: Arc::new(TcpTransport),
             discoveries: None,
@@ -73,6 +75,13 @@ impl Options {
     #[must_use]
     pub const fn store(mut self, kind: Kind) -> Self {
         self.store = Some(kind);
+        self
+    }
+
+    /// Where to get the passphrase, if the directory's key is under one.
+    #[must_use]
+    pub fn passphrase(mut self, ask: AskPassphrase) -> Self {
+        self.passphrase = Some(ask);
         self
     }
 
@@ -102,7 +111,7 @@ impl Options {
     ///
     /// # let other = tempfile::tempdir()?;
     /// let network = MemoryNetwork::new(); // Its nodes are all in this process.
-    /// let id = Directory::open_or_create(other.path())?.identity(|| [7; 32])?.id();
+    /// let id = Directory::open_or_create(other.path())?.id(|| [7; 32])?;
     /// let transport = std::sync::Arc::new(network.transport(id));
     /// let node = Options::new(other.path()).transport(transport).open().await?;
     /// # assert_eq!(node.id(), id);
@@ -179,7 +188,10 @@ impl Options {
         };
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(NodeError::Random)?;
-        let identity = Arc::new(directory.identity(|| seed)?);
+        let identity = Arc::new(match &self.passphrase {
+            Some(ask) => directory.identity_under(ask, || seed)?,
+            None => directory.identity(|| seed)?,
+        });
         let kind = directory.store_kind(&lock, self.store)?;
         let store = peermq_storage::open(kind, &directory.store(), &directory.poison())?;
         let info = StoreInfo { name: kind.name(), health: store.health };

@@ -13,6 +13,7 @@ mod demo;
 mod ending;
 mod json;
 mod lines;
+mod passphrase;
 mod peers;
 mod proofs;
 mod recovery;

@@ -309,7 +309,26 @@ def log_values(values):
     verify(author, head[3], "peermq head v1", *fields)
 
 
+def check_sealed_key(data):
+    """Opens the key file of the seed 7… under the passphrase `golden`."""
+    if blake3(data[:-32]).digest() != data[-32:] or data[:9] != b"peermqk1\1":
+        raise Wrong("the sealed key's frame")
+    reader = Reader(data[41:-32])
+    memory_kib, passes, lanes = (int.from_bytes(reader.raw(4), "big") for _ in range(3))
+    salt, nonce, sealed = reader.raw(16), reader.raw(24), reader.raw(48)
+    if lanes != 1:
+        raise Wrong("libsodium has one lane")
+    key = bindings.crypto_pwhash_alg(
+        32, b"golden", salt, passes, memory_kib << 10, bindings.crypto_pwhash_ALG_ARGON2ID13
+    )
+    header = data[: -32 - len(sealed)]
+    opened = bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(sealed, header, nonce, key)
+    if opened != bytes([7] * 32):
+        raise Wrong("the sealed key opens to another seed")
+
+
 def check_golden(directory):
+    check_sealed_key(bytes.fromhex((directory / "sealed-key.txt").read_text()))
     for name, checks in (("crypto.txt", crypto_values), ("log.txt", log_values)):
         for value, found, golden in checks(golden_values(directory / name)):
             if found != golden:

@@ -92,6 +92,12 @@ pub(crate) enum Verb {
     /// Check a proof, and say who proves what; needs no data directory.
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
+    /// Keep this node's key under a passphrase, or no longer.
+    ///
+    /// Every command that starts a node then asks for it, or reads it from the file that
+    /// PEERMQ_PASSPHRASE_FILE names. Without it the key is lost: nothing can bring it back.
+    #[command(after_help = PASSPHRASE_EXAMPLES)]
+    Passphrase(PassphraseArgs),
     /// Print what this node holds and to whom it is connected.
     #[command(after_help = "Examples:\n  peermq status\n  peermq status --json")]
     Status,
@@ -142,6 +148,26 @@ pub(crate) struct AddPeerArgs {
     /// How much unread may wait here from each: SIZE[,MESSAGES] [default: 1GiB,4194304].
     #[arg(long, value_name = "SIZE", value_parser = quantity::quota)]
     pub(crate) quota: Option<QuotaArg>,
+}
+
+/// What `passphrase` takes.
+#[derive(Debug, Args)]
+pub(crate) struct PassphraseArgs {
+    #[command(subcommand)]
+    pub(crate) change: PassphraseChange,
+}
+
+/// What becomes of the passphrase.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PassphraseChange {
+    /// Set one, or another one.
+    Set {
+        /// Read the new passphrase from a file's first line instead of the terminal.
+        #[arg(long, value_name = "PATH")]
+        file: Option<PathBuf>,
+    },
+    /// Keep the key plain again.
+    Remove,
 }
 
 /// What `remove-peer` takes.
@@ -277,6 +303,13 @@ Examples:
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 timed out waiting.
 PEERMQ_LOG=debug shows what a node does.";
+
+const PASSPHRASE_EXAMPLES: &str = "\
+Examples:
+  peermq passphrase set
+  peermq passphrase set --file /run/secrets/peermq
+  PEERMQ_PASSPHRASE_FILE=/run/secrets/peermq peermq listen
+  peermq passphrase remove";
 
 const ADD_PEER_EXAMPLES: &str = "\
 Examples:

@@ -10,6 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::args::GlobalArgs;
 use crate::error::CliError;
 use crate::output::Output;
+use crate::passphrase;
 
 /// What every command is given.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ impl Context {
         work: impl AsyncFnOnce(&Client, &mut Stop) -> Result<(), CliError>,
     ) -> Result<(), CliError> {
         let mut stop = Stop { interrupt: Interrupt::new()?, output: self.output };
-        let opening = Opening::new(self.directory()?);
+        let opening = Opening::new(self.directory()?).passphrase(passphrase::current());
         let opening = self.store.into_iter().fold(opening, Opening::store);
         let client = tokio::select! {
             client = Client::open(opening) => client?,

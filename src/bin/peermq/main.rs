@@ -8,6 +8,7 @@ mod context;
 mod error;
 mod escape;
 mod output;
+mod passphrase;
 mod place;
 mod progress;
 mod proof;

@@ -92,7 +92,7 @@ pub enum DirectoryError {
     },
     /// A later version wrote the key in another way.
     #[error(
-        "expected a key of kind 0, got kind {kind} at {path:?}: run the version that wrote it, or a \
+        "expected a key of kind 0 or 1, got kind {kind} at {path:?}: run the version that wrote it, or a \
          later one"
     )]
     KeyKind {
@@ -107,6 +107,26 @@ pub enum DirectoryError {
          from a copy"
     )]
     KeyDamaged {
+        /// The key file.
+        path: PathBuf,
+    },
+    /// The key is under a passphrase, and nobody said where to get it.
+    #[error("expected a passphrase for the key at {path:?}, got none")]
+    PassphraseMissing {
+        /// The key file.
+        path: PathBuf,
+    },
+    /// The passphrase could not be read.
+    #[error("expected a passphrase for the key at {path:?}, got: {source}")]
+    PassphraseUnread {
+        /// The key file.
+        path: PathBuf,
+        /// What asking for it came to.
+        source: io::Error,
+    },
+    /// The key is under another passphrase.
+    #[error("expected the passphrase of the key at {path:?}, got another one: try again")]
+    PassphraseWrong {
         /// The key file.
         path: PathBuf,
     },

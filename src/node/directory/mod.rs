@@ -2,7 +2,7 @@
 //!
 //! | name | holds |
 //! |---|---|
-//! | `key` | the node's seed, mode 0600 |
+//! | `key` | the node's seed, mode 0600, if the user wants under a passphrase |
 //! | `lock` | the process id of the directory's node, who holds a lock on it |
 //! | `format` | the directory's version and its store's name |
 //! | `store/` | the store |
@@ -19,6 +19,7 @@ mod error;
 mod format;
 mod key;
 mod lock;
+mod passphrase;
 mod socket;
 
 use std::fs::{self, Permissions};
@@ -29,10 +30,13 @@ use std::path::{Path, PathBuf};
 use peermq_storage::Kind;
 
 pub use self::error::DirectoryError;
+pub(super) use self::key::size_of as key_size;
 pub use self::lock::Lock;
+pub use self::passphrase::{AskPassphrase, Passphrase};
 pub use self::socket::SocketPath;
 use crate::crypto::Identity;
 use crate::node::files;
+use crate::types::Id;
 
 /// A node's data directory. Opening it takes no lock and no store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,9 +82,68 @@ impl Directory {
     ///
     /// # Errors
     /// [`DirectoryError::KeyExposed`], [`DirectoryError::NotFile`], [`DirectoryError::NotKey`],
-    /// [`DirectoryError::KeyKind`], [`DirectoryError::KeyDamaged`], or what the file system says.
+    /// [`DirectoryError::KeyKind`], [`DirectoryError::KeyDamaged`],
+    /// [`DirectoryError::PassphraseMissing`] when the key is under a passphrase, or what the file
+    /// system says.
     pub fn identity(&self, seed: impl FnOnce() -> [u8; 32]) -> Result<Identity, DirectoryError> {
-        key::open_or_create(&self.path.join("key"), seed)
+        key::open_or_create(&self.key(), seed, None)
+    }
+
+    /// As [`Directory::identity`], and gets the passphrase if the key is under one.
+    ///
+    /// # Errors
+    /// As [`Directory::identity`]; [`DirectoryError::PassphraseUnread`] and
+    /// [`DirectoryError::PassphraseWrong`].
+    pub fn identity_under(
+        &self,
+        ask: &AskPassphrase,
+        seed: impl FnOnce() -> [u8; 32],
+    ) -> Result<Identity, DirectoryError> {
+        key::open_or_create(&self.key(), seed, Some(ask))
+    }
+
+    /// The node's id, made as [`Directory::identity`] makes it; a key under a passphrase tells its
+    /// id without.
+    ///
+    /// # Errors
+    /// As [`Directory::identity`], but for passphrases.
+    pub fn id(&self, seed: impl FnOnce() -> [u8; 32]) -> Result<Id, DirectoryError> {
+        key::id(&self.key(), seed)
+    }
+
+    /// Puts the key under a passphrase, in one durable step; `random` is drawn for it. A disk may
+    /// keep the bytes that the file had before.
+    ///
+    /// # Errors
+    /// As [`Directory::identity`]; not found when there is no key yet.
+    pub fn set_passphrase(
+        &self,
+        _: &Lock,
+        old: Option<&AskPassphrase>,
+        new: &Passphrase,
+        random: [u8; 40],
+    ) -> Result<(), DirectoryError> {
+        let (mut salt, mut nonce) = ([0; 16], [0; 24]);
+        let (salt_from, nonce_from) = random.split_at(salt.len());
+        salt.copy_from_slice(salt_from);
+        nonce.copy_from_slice(nonce_from);
+        key::change(&self.key(), old, Some((new, &key::SealRandom { salt, nonce })))
+    }
+
+    /// Keeps the key plain from now on, in one durable step.
+    ///
+    /// # Errors
+    /// As [`Directory::set_passphrase`].
+    pub fn remove_passphrase(
+        &self,
+        _: &Lock,
+        old: Option<&AskPassphrase>,
+    ) -> Result<(), DirectoryError> {
+        key::change(&self.key(), old, None)
+    }
+
+    fn key(&self) -> PathBuf {
+        self.path.join("key")
     }
 
     /// Becomes the one process that is this directory's node.

@@ -160,8 +160,8 @@ fn a_key_of_other_bytes_is_refused_by_what_is_wrong() {
         assert!(matches!(refusal(&damaged), DirectoryError::KeyDamaged { .. }), "byte {place}");
     }
     let mut newer = good[..60].to_vec();
-    newer[8] = 1;
-    assert!(matches!(refusal(&newer), DirectoryError::KeyKind { kind: 1, .. }));
+    newer[8] = 2;
+    assert!(matches!(refusal(&newer), DirectoryError::KeyKind { kind: 2, .. }));
 }
 
 #[test]
@@ -382,4 +382,48 @@ fn in_another_process() {
             }
         }
     }
+}
+
+/// The golden key file of the seed [7; 32] under `golden`, with little work.
+const SEALED_KEY: &str = include_str!("../../../tests/golden/sealed-key.txt");
+
+#[test]
+fn a_key_under_a_passphrase_has_the_golden_form() {
+    let (_outer, directory) = directory();
+    let made = directory.identity(|| [7; 32]).unwrap();
+    let key = directory.path().join("key");
+    let golden = hex::decode(SEALED_KEY.trim_end()).unwrap();
+    fs::write(&key, &golden).unwrap();
+    assert_eq!(directory.id(|| unreachable!()).unwrap(), made.id());
+    let refused = directory.identity(|| unreachable!()).unwrap_err();
+    assert!(matches!(refused, DirectoryError::PassphraseMissing { .. }), "{refused}");
+    let ask = |text: &'static str| AskPassphrase::new(move || Passphrase::new(text.into()));
+    let opened = directory.identity_under(&ask("golden"), || unreachable!()).unwrap();
+    assert_eq!(opened.id(), made.id());
+    let refused = directory.identity_under(&ask("Golden"), || unreachable!()).unwrap_err();
+    assert!(matches!(refused, DirectoryError::PassphraseWrong { .. }), "{refused}");
+    assert!(!format!("{refused:?} {:?}", ask("golden")).contains("golden"));
+}
+
+#[test]
+fn a_sealed_key_with_any_byte_changed_is_refused_before_any_work() {
+    let (_outer, directory) = directory();
+    directory.identity(|| [7; 32]).unwrap();
+    let key = directory.path().join("key");
+    let golden = hex::decode(SEALED_KEY.trim_end()).unwrap();
+    for place in 9..golden.len() {
+        let mut damaged = golden.clone();
+        damaged[place] ^= 1;
+        fs::write(&key, damaged).unwrap();
+        let refused = directory.identity(|| unreachable!()).unwrap_err();
+        assert!(matches!(refused, DirectoryError::KeyDamaged { .. }), "byte {place}: {refused}");
+    }
+    // One that was made to fit asks for more memory than a key may.
+    let mut greedy = golden[..golden.len() - 32].to_vec();
+    greedy[41..45].copy_from_slice(&u32::MAX.to_be_bytes());
+    let checksum = blake3::hash(&greedy);
+    fs::write(&key, [&greedy[..], checksum.as_bytes()].concat()).unwrap();
+    let ask = AskPassphrase::new(|| Passphrase::new(b"golden".to_vec()));
+    let refused = directory.identity_under(&ask, || unreachable!()).unwrap_err();
+    assert!(matches!(refused, DirectoryError::PassphraseWrong { .. }), "{refused}");
 }

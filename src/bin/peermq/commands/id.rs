@@ -21,5 +21,5 @@ pub(super) async fn run(context: &Context) -> Result<(), CliError> {
 fn identity(path: &Path, store: Option<Kind>, seed: [u8; 32]) -> Result<String, DirectoryError> {
     let directory = Directory::open_or_create(path)?;
     store.map_or(Ok(()), |store| directory.expect_store(store))?;
-    Ok(directory.identity(|| seed)?.id().to_string())
+    Ok(directory.id(|| seed)?.to_string())
 }
