@@ -54,6 +54,7 @@ pub(crate) struct Habits {
     /// Messages of one send at most.
     burst: u64,
     quota: Option<Quota>,
+    is_healing: bool,
 }
 
 impl Habits {
@@ -95,6 +96,7 @@ impl Habits {
             body_size_max: if chance.one_in(4) { 4_000 } else { 60 },
             burst: if chance.one_in(4) { 40 } else { 4 },
             quota: chance.one_in(3).then_some(tight),
+            is_healing: false,
         }
     }
 
@@ -105,6 +107,11 @@ impl Habits {
     /// Nothing goes wrong any more.
     pub(crate) const fn heal(&mut self) {
         self.death_in_turn = 0;
+        self.is_healing = true;
+    }
+
+    pub(crate) const fn is_healing(&self) -> bool {
+        self.is_healing
     }
 
     fn chore(&self, chance: &mut Chance) -> Chore {
@@ -158,9 +165,15 @@ impl World {
             Chore::FailDisk => self.fail_disk(node),
             Chore::Close => return self.close(node),
             Chore::Start => return self.start(node),
-            Chore::Take => return self.take(node),
+            Chore::Take => {
+                let (reader, count) = (self.chance.within(0..READER_COUNT), self.chance.below(20));
+                return self.take(node, reader, count + 1);
+            }
             Chore::Settle => self.settle(node, other),
-            Chore::Release => self.release(node),
+            Chore::Release => {
+                let reader = self.chance.within(0..READER_COUNT);
+                self.release(node, reader);
+            }
             Chore::Add => self.ask_to_add(node, other),
             Chore::Remove => {
                 let peer = self.nodes[other].id();
@@ -311,9 +324,8 @@ impl World {
     }
 
     /// A reader takes some messages.
-    pub(crate) fn take(&mut self, node: usize) -> Checked {
-        let reader = self.chance.within(0..3);
-        let budget = TakeBudget { count: 1 + self.chance.below(20), size: usize::MAX };
+    pub(crate) fn take(&mut self, node: usize, reader: u64, count: usize) -> Checked {
+        let budget = TakeBudget { count, size: usize::MAX };
         let time = self.nodes[node].time(self.now_ms());
         let Some(process) = &mut self.nodes[node].process else { return Ok(()) };
         let offers = process.queue.take(ReaderId(reader), budget, time);
@@ -367,8 +379,8 @@ impl World {
         process.readers.values_mut().for_each(|given| given.retain(|place| !marked(place)));
     }
 
-    fn release(&mut self, node: usize) {
-        let reader = self.chance.within(0..3);
+    /// A reader ends.
+    pub(crate) fn release(&mut self, node: usize, reader: u64) {
         if let Some(process) = &mut self.nodes[node].process {
             process.queue.release(ReaderId(reader));
             process.readers.insert(reader, BTreeSet::new());
@@ -391,6 +403,8 @@ impl World {
     }
 }
 
+/// Readers of one node that come and go.
+pub(crate) const READER_COUNT: u64 = 3;
 /// Idempotency keys are kept for a day: clocks do not differ by more.
 const CLOCK_JUMP_MS_MAX: u64 = 12 * 60 * 60 * 1_000;
 /// Longer than the silence after which a peer is asked whether it is there.

@@ -4,6 +4,7 @@ use peermq::queue::{Mark, Place};
 use peermq::sync::Grant;
 use peermq::types::{Epoch, Ranges};
 
+use crate::chores::READER_COUNT;
 use crate::invariant::{Checked, Invariant};
 use crate::link::End;
 use crate::node::Job;
@@ -14,10 +15,15 @@ impl World {
     pub(crate) fn heal(&mut self) -> Checked {
         self.trace.note(format_args!("healing"));
         self.habits.heal();
+        if let Some(hostile) = self.hostile {
+            // Honest nodes come to rest though it goes on to lie: it is left alone with its lies.
+            self.ends_of(hostile, None).into_iter().for_each(|end| self.lose(end.link));
+        }
         self.parted.clear();
         for node in 0..self.nodes.len() {
             self.nodes[node].disk.heal();
             self.start(node)?;
+            (0..READER_COUNT).for_each(|reader| self.release(node, reader));
         }
         for _ in 0..ROUND_COUNT_MAX {
             let before = self.trace.hash();
@@ -52,7 +58,9 @@ impl World {
     /// Connects two nodes that are not connected yet.
     pub(crate) fn connect_once(&mut self, from: usize, to: usize) -> Checked {
         let is_whole = |end: &End| self.links[&end.link].ends.iter().all(Option::is_some);
-        if from == to || self.ends_of(from, Some(to)).iter().any(is_whole) {
+        let is_left_alone =
+            self.habits.is_healing() && [from, to].map(Some).contains(&self.hostile);
+        if from == to || is_left_alone || self.ends_of(from, Some(to)).iter().any(is_whole) {
             return Ok(());
         }
         self.connect(from, to)
@@ -65,19 +73,21 @@ impl World {
         })
     }
 
+    /// One reader takes all that there is, and archives it.
     fn archive_all(&mut self, node: usize) -> Checked {
-        let unread: Vec<_> = self.oracle.views[&node]
-            .logs
-            .iter()
-            .map(|(life, log)| (*life, log.unread.clone()))
-            .collect();
-        for ((from, epoch), unread) in unread {
-            for run in unread.iter() {
-                let from_id = self.nodes[from].id();
-                let place =
-                    Place { from: from_id, epoch: Epoch(epoch), seqs: run.start..=run.end - 1 };
-                self.ask(node, Job::Mark { from, places: vec![place], to: Mark::Archived });
+        loop {
+            let before = self.figures.offered;
+            self.take(node, LAST_READER, usize::MAX)?;
+            if self.figures.offered == before {
+                break;
             }
+        }
+        let process = self.nodes[node].process.as_ref();
+        let given = process.and_then(|process| process.readers.get(&LAST_READER)).cloned();
+        for (from, epoch, seq) in given.unwrap_or_default() {
+            let from_id = self.nodes[from].id();
+            let place = Place { from: from_id, epoch: Epoch(epoch), seqs: seq..=seq };
+            self.ask(node, Job::Mark { from, places: vec![place], to: Mark::Archived });
         }
         Ok(())
     }
@@ -88,7 +98,8 @@ impl World {
             let (from, to) = (message.from, message.to);
             let Some((epoch, seq)) = message.place else { continue };
             let lets_in = self.grant(to, from) == Some(Grant::Receive);
-            if !lets_in || self.grant(from, to).is_none() {
+            let is_honest = ![from, to].map(Some).contains(&self.hostile);
+            if !is_honest || !lets_in || self.grant(from, to).is_none() {
                 continue;
             }
             let log = self.oracle.views[&to].logs.get(&(from, epoch));
@@ -108,5 +119,7 @@ impl World {
     }
 }
 
+/// Who reads in the end.
+const LAST_READER: u64 = READER_COUNT;
 /// Rounds that may pass until all is at rest.
 const ROUND_COUNT_MAX: usize = 400;

@@ -19,6 +19,7 @@
 mod chance;
 mod chores;
 mod heal;
+mod hostile;
 mod invariant;
 mod link;
 mod node;

@@ -15,6 +15,8 @@ use crate::view::{LogView, View};
 /// All that was promised.
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {
+    /// The node that lies: what it wrote and what it says that it has is its own affair.
+    hostile: Option<usize>,
     pub(crate) messages: Vec<Message>,
     /// Which messages may stand at a place: one, once it was confirmed or seen.
     places: BTreeMap<Slot, Vec<usize>>,
@@ -54,6 +56,11 @@ type Slot = (usize, u64, usize, u64);
 type Log = (usize, usize, u64);
 
 impl Oracle {
+    /// Has seen nothing yet, and knows who lies.
+    pub(crate) fn watching(hostile: Option<usize>) -> Self {
+        Self { hostile, ..Self::default() }
+    }
+
     /// A message has a place, if its commit succeeds.
     pub(crate) fn staged(&mut self, message: usize, sent: Sent) {
         let slot = self.slot(message, sent);
@@ -115,6 +122,9 @@ impl Oracle {
 
     /// A message that a reader has is the one that its author wrote there.
     fn authentic(&mut self, (reader, from, epoch): Log, seq: u64, body: &Bytes) -> Checked {
+        if self.hostile == Some(from) {
+            return Ok(());
+        }
         let slot = (from, epoch, reader, seq);
         let candidates = self.places.get(&slot).map(Vec::as_slice).unwrap_or_default();
         let written = candidates.iter().find(|one| self.messages[**one].body == body);
@@ -135,6 +145,7 @@ impl Oracle {
             format_args!("{from} sent {to}, which it has removed, a {:?}", frame.kind()),
         )?;
         match frame {
+            _ if self.hostile.is_some_and(|hostile| [from, to].contains(&hostile)) => Ok(()),
             Frame::Advance(advance) => {
                 let longest = self.published.entry((from, advance.head.epoch.0)).or_default();
                 *longest = advance.head.length.max(*longest);
@@ -175,6 +186,14 @@ impl Oracle {
             Invariant::HeadsGrow
                 .holds(kept, format_args!("{node} forgot {life:?} with {}", last.length))?;
         }
+        for (from, counted) in &view.counted {
+            let lives = view.logs.iter().filter(|((author, _), _)| author == from);
+            let unread = lives.map(|(_, log)| log.unread.count()).sum::<u64>();
+            Invariant::SetsAddUp.holds(
+                unread == *counted,
+                format_args!("{node} counts {counted} unread of {from}, and has {unread}"),
+            )?;
+        }
         self.check_sent(node, &view)?;
         let served = view.served.iter().find(|to| self.removed.contains(&(node, **to)));
         Invariant::RemovedGetsNothing
@@ -184,6 +203,10 @@ impl Oracle {
     }
 
     fn check_log(&mut self, name: Log, log: &LogView, last: &LogView) -> Checked {
+        Invariant::OfferedIsAuthentic.holds(
+            log.flaws.is_empty(),
+            format_args!("{name:?} holds what its author did not sign so: {:?}", log.flaws),
+        )?;
         Invariant::HeadsGrow.holds(
             log.length >= last.length && log.received >= last.received,
             format_args!("{name:?} went back from {} to {}", last.length, log.length),
@@ -222,6 +245,14 @@ impl Oracle {
             )?;
         }
         for (to, acked) in &view.acked {
+            let sent = view.sent.get(to).copied().unwrap_or_default();
+            Invariant::AckedIsStored.holds(
+                acked.stored.end().max(acked.archived.end()) <= sent,
+                format_args!("{node} believes {acked:?} of {to}, to which it sent {sent}"),
+            )?;
+            if [node, *to].map(Some).contains(&self.hostile) {
+                continue;
+            }
             let theirs =
                 self.views.get(to).and_then(|view_of| view_of.logs.get(&(node, view.epoch)));
             let (received, archived) =

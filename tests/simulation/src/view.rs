@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use peermq::crypto::Verifier;
+use peermq::crypto::hash::body_hash;
 use peermq::limits::ADVANCE_SIZE_MAX;
+use peermq::log::Decoded;
 use peermq::queue::{AckedSets, ListSet, Listed, OfferBody, Queue};
-use peermq::types::{Id, Ranges};
+use peermq::types::{Id, Ranges, Recipient};
 
 use crate::invariant::{Checked, Invariant};
 use crate::world::World;
@@ -24,6 +27,8 @@ pub(crate) struct View {
     /// What each other node has acknowledged.
     pub(crate) acked: BTreeMap<usize, AckedSets>,
     pub(crate) logs: BTreeMap<Life, LogView>,
+    /// Unread messages of each other node, as counted for its quota.
+    pub(crate) counted: BTreeMap<usize, u64>,
     /// Nodes to which it would still serve something.
     pub(crate) served: Vec<usize>,
 }
@@ -42,6 +47,8 @@ pub(crate) struct LogView {
     pub(crate) settled: Ranges,
     /// Rejected or gone, as receipts tell.
     pub(crate) rejected: Ranges,
+    /// What its author did not sign so.
+    pub(crate) flaws: Vec<&'static str>,
     /// Bodies of unread messages.
     pub(crate) bodies: Vec<(u64, Bytes)>,
 }
@@ -54,7 +61,7 @@ impl World {
         let time = self.nodes[node].time(self.now_ms());
         let view = Queue::open(store, ids[node], time).and_then(|mut queue| {
             let mut view = View::default();
-            view.read(&mut queue, &ids).map(|()| view)
+            view.read(&mut queue, ids[node], &ids, self.hostile).map(|()| view)
         });
         match view {
             Ok(view) => self.oracle.check(node, view),
@@ -65,23 +72,39 @@ impl World {
 }
 
 impl View {
-    fn read(&mut self, queue: &mut Queue, ids: &[Id]) -> Result<(), peermq::queue::QueueError> {
+    fn read(
+        &mut self,
+        queue: &mut Queue,
+        me: Id,
+        ids: &[Id],
+        hostile: Option<usize>,
+    ) -> Result<(), peermq::queue::QueueError> {
+        let is_hostile = |peer: usize| hostile == Some(peer);
         self.epoch = queue.epoch().0;
         self.length = queue.length();
         let node_of = |id: &Id| ids.iter().position(|known| known == id);
         for figures in queue.figures()? {
             let Some(peer) = node_of(&figures.id) else { continue };
             self.sent.insert(peer, figures.sent);
+            self.counted.insert(peer, figures.unread);
             self.acked.insert(peer, queue.acked(&figures.id, queue.epoch())?);
             if queue.chunk(&figures.id, queue.epoch(), 0, &[], ADVANCE_SIZE_MAX)?.is_some() {
                 self.served.push(peer);
             }
-            for held in queue.opening(&figures.id)?.held {
+            let opening = queue.opening(&figures.id)?;
+            for held in opening.held {
                 let mut log = LogView {
                     length: held.follow.length(),
                     received: held.follow.next_seq.0,
                     ..LogView::default()
                 };
+                let head = opening.head.filter(|head| head.epoch == held.epoch);
+                if let Some(head) = head.filter(|_| is_hostile(peer)) {
+                    let signed = head.verify(&Verifier::new(&figures.id)).is_ok();
+                    let folds = head.root == held.follow.peaks.root();
+                    log.flaws.extend((!signed).then_some("a head"));
+                    log.flaws.extend((!folds).then_some("its peaks"));
+                }
                 for receipt in held.receipts {
                     log.settled.union(&receipt.archived.to_ranges());
                     log.rejected.union(&receipt.rejected);
@@ -93,7 +116,13 @@ impl View {
             let life = node_of(&item.peer).map(|from| (from, item.epoch.0));
             let Some(log) = life.and_then(|life| self.logs.get_mut(&life)) else { continue };
             log.unread.insert(item.seq.0..item.seq.0 + 1);
+            let Decoded::Header(header) = &item.header else { continue };
+            let to_us = header.recipient == Recipient::Peer(*me.as_bytes());
+            log.flaws.extend((!to_us).then_some("a recipient"));
+            log.flaws.extend((header.seq != item.seq).then_some("a seq"));
             if let OfferBody::Inline(body) = item.body {
+                let matches = header.body_hash == body_hash(&body);
+                log.flaws.extend((!matches).then_some("a body"));
                 log.bodies.push((item.seq.0, body));
             }
         }

@@ -22,6 +22,8 @@ pub(crate) struct World {
     pub(crate) oracle: Oracle,
     pub(crate) figures: Figures,
     pub(crate) nodes: Vec<Node>,
+    /// The node that lies, if one does.
+    pub(crate) hostile: Option<usize>,
     pub(crate) links: BTreeMap<u64, Link>,
     /// Connections made so far.
     pub(crate) link_count: u64,
@@ -42,13 +44,15 @@ impl World {
             Node::new(seed)
         });
         let nodes: Vec<_> = nodes.collect();
+        let hostile = chance.one_in(3).then(|| chance.below(nodes.len()));
         Self {
             habits: Habits::new(&mut chance),
             chance,
             trace: Trace::new(show),
-            oracle: Oracle::default(),
+            oracle: Oracle::watching(hostile),
             figures: Figures::default(),
             nodes,
+            hostile,
             links: BTreeMap::new(),
             link_count: 0,
             parted: BTreeSet::new(),

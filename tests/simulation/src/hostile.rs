@@ -1,0 +1,97 @@
+//! A node that is authorised and lies: what it says is changed on its way out, and signed again
+//! where its own key can sign it.
+
+use bytes::Bytes;
+use peermq::log::{Head, Header, Item, Peaks, fold};
+use peermq::sync::{Frame, Kind, Message, Receipt, UnverifiedAdvance};
+use peermq::types::{Id, Recipient, Seq};
+
+use crate::world::World;
+
+impl World {
+    /// What a hostile node sends in place of a frame.
+    pub(crate) fn falsify(&mut self, at: usize, frame: Frame) -> Frame {
+        let rarity = if matches!(frame.kind, Kind::Advance | Kind::Receipt) { 2 } else { 8 };
+        if self.hostile != Some(at) || !self.chance.one_in(rarity) {
+            return frame;
+        }
+        self.trace.note(format_args!("{at} falsifies a {:?}", frame.kind));
+        if self.chance.one_in(3) {
+            return self.flip(frame);
+        }
+        match Message::decode(&frame) {
+            Ok(Message::Advance(advance)) => self.falsify_advance(at, advance).encode(),
+            Ok(Message::Receipt(signed)) => {
+                let said = self.falsify_receipt(signed.unverified().clone());
+                Message::Receipt(said.sign(&self.nodes[at].identity)).encode()
+            }
+            _ => self.flip(frame),
+        }
+    }
+
+    fn flip(&mut self, frame: Frame) -> Frame {
+        let mut payload = frame.payload.to_vec();
+        if !payload.is_empty() {
+            let place = self.chance.below(payload.len());
+            payload[place] ^= 1 << self.chance.below(8);
+        }
+        Frame { kind: frame.kind, payload: payload.into() }
+    }
+
+    fn falsify_advance(&mut self, at: usize, mut advance: UnverifiedAdvance) -> Message {
+        let place = self.chance.below(advance.items.len().max(1));
+        let other = self.nodes[(at + 1) % self.nodes.len()].id();
+        let (author, epoch) = (self.nodes[at].id(), advance.head.epoch);
+        match (self.chance.below(6), advance.items.get_mut(place)) {
+            (0, Some(Item::Entry { body: Some(body), .. })) => {
+                *body = Bytes::from([body.as_ref(), b"!"].concat()).slice(1..);
+            }
+            (1, _) => advance.head.signature.0[place % 64] ^= 1,
+            (2, Some(Item::Skip { hash, .. })) => hash.0[0] ^= 1,
+            (3, Some(Item::Entry { header, .. })) => {
+                *header = changed(header, |header| header.seq = Seq(header.seq.0 + 1));
+            }
+            (4, Some(Item::Entry { header, .. })) => {
+                let to = Recipient::Peer(*Id::as_bytes(&other));
+                *header = changed(header, |header| header.recipient = to);
+            }
+            (_, item) => {
+                let again = item.cloned();
+                advance.head.length += u64::from(again.is_some());
+                advance.items.extend(again);
+            }
+        }
+        // A reader that has nothing yet takes whatever its author signs as the log's beginning.
+        if advance.from == 0 && self.chance.one_in(2) {
+            let (length, items) = (advance.head.length, advance.items.clone());
+            if let Ok(folded) = fold(&Peaks::new(), &author, epoch, length, items) {
+                let head = Head { author, epoch, length, root: folded.peaks.root() };
+                advance.head = head.sign(&self.nodes[at].identity);
+            }
+        }
+        Message::Advance(advance)
+    }
+
+    fn falsify_receipt(&mut self, said: Receipt) -> Receipt {
+        let mut said = said;
+        match self.chance.below(3) {
+            0 => {
+                said.seen += self.chance.within(1..9);
+                said.window.end = said.seen;
+                said.stored.below = said.seen;
+            }
+            1 => said.inbox.0[0] ^= 1,
+            _ => said.archived.below = said.seen,
+        }
+        said
+    }
+}
+
+/// A header with another field.
+fn changed(header: &Bytes, change: impl FnOnce(&mut Header)) -> Bytes {
+    let Ok(peermq::log::Decoded::Header(mut decoded)) = Header::decode(header) else {
+        return header.clone();
+    };
+    change(&mut decoded);
+    Bytes::copy_from_slice(decoded.encode().as_bytes())
+}
