@@ -8,6 +8,7 @@ pub mod log;
 pub mod manual;
 #[cfg(feature = "node")]
 pub mod node;
+mod planted;
 pub mod queue;
 pub mod sync;
 pub mod types;

@@ -22,6 +22,7 @@ use super::sets::Sets;
 use crate::crypto::hash::Hash;
 use crate::limits::PEAK_COUNT_MAX;
 use crate::log::{InboxTree, Peaks, SignedHead, layout};
+use crate::planted;
 use crate::sync::Follow;
 use crate::types::{Id, Seq, bounded};
 
@@ -169,10 +170,12 @@ impl AuthorLog {
         if changed.author {
             batch.put(layout::author(author, epoch), self.author_row());
         }
-        if changed.tally {
+        if changed.tally && !planted::is("tally-lost") {
             batch.put(layout::tally(author, epoch), row::encode(&self.tally));
         }
-        self.sets.stage(batch);
+        if !planted::is("mark-lost-on-reopen") {
+            self.sets.stage(batch);
+        }
     }
 
     fn author_row(&self) -> Bytes {

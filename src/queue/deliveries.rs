@@ -21,6 +21,7 @@ use super::seq_set::{CHUNK_SEQ_COUNT, pieces};
 use crate::crypto::hash::Hash;
 use crate::limits::{FOLD_SEQ_COUNT, HELLO_RECEIPT_COUNT_MAX, PEAK_COUNT_MAX, RECEIPT_SIZE_MAX};
 use crate::log::{InboxTree, Log, Peaks, layout};
+use crate::planted;
 use crate::sync::{Acked, Misbehaviour, Receipt, SignedReceipt};
 use crate::types::{Epoch, Id, Ranges, Recipient, Seq, bounded};
 
@@ -127,7 +128,7 @@ impl Delivery {
             return Ok(Merged::Nothing);
         }
         let folded = self.fold(store, log, receipt.seen)?;
-        if folded.root() != receipt.inbox {
+        if folded.root() != receipt.inbox && !planted::is("diverged-receipt-merged") {
             return Ok(Merged::Diverged);
         }
         self.folded = folded;

@@ -10,6 +10,7 @@ use super::error::QueueError;
 use super::inbox::Inbox;
 use super::moved::Moved;
 use super::sets::{Kind, Mark};
+use crate::planted;
 use crate::types::{Ranges, Seq};
 
 impl Inbox {
@@ -92,7 +93,9 @@ impl AuthorLog {
         tally.held_size = tally.held_size.saturating_sub(held_size);
         tally.missing = tally.missing.saturating_sub(moved.missing.count());
         self.changed.tally = true;
-        moved.from_unread.iter().for_each(|run| self.untold.insert(run));
+        if !planted::is("mark-untold") {
+            moved.from_unread.iter().for_each(|run| self.untold.insert(run));
+        }
     }
 
     /// Moves the floor up to the lowest entry that is unread.
@@ -100,6 +103,7 @@ impl AuthorLog {
         let (floor, end) = (self.tally.floor, self.received());
         if floor.0 < end && self.sets.mark_of(store, floor)? != Mark::Unread {
             let first = self.sets.first_unread(store, floor.0..end)?;
+            let first = first.filter(|_| !planted::is("floor-too-high"));
             self.tally.floor = first.unwrap_or(Seq(end));
         }
         Ok(())

@@ -73,6 +73,7 @@ pub use writing::Acknowledged;
 
 use crate::limits::SWEEP_SIZE_MAX;
 use crate::log::{self, layout};
+use crate::planted;
 use crate::sync::Life;
 use crate::types::{Epoch, Id, Recipient, UnixMs};
 use backup::Backups;
@@ -163,9 +164,11 @@ impl Queue {
     fn try_commit(&mut self) -> Result<Changes, QueueError> {
         let recipients = self.outbox.stage(&*self.store, &mut self.batch)?;
         self.inbox.stage(&mut self.batch);
-        self.peers.stage(&mut self.batch);
+        if !planted::is("peer-forgotten") {
+            self.peers.stage(&mut self.batch);
+        }
         self.inbox.bodies.sweep(&mut self.batch, SWEEP_SIZE_MAX);
-        if !self.batch.is_empty() {
+        if !self.batch.is_empty() && !planted::is("ack-before-fsync") {
             self.backups.note(&self.batch);
             self.store.commit(std::mem::take(&mut self.batch))?;
         }
@@ -198,7 +201,9 @@ impl Queue {
 /// The epoch of this node's log; on a new store it is chosen, durably.
 fn open_epoch(store: &dyn Store, now: UnixMs) -> Result<Epoch, QueueError> {
     let key = layout::meta("epoch");
-    if let Some(row) = store.get(&key)? {
+    if let Some(row) = store.get(&key)?
+        && !planted::is("epoch-of-each-start")
+    {
         let epoch = row.first_chunk().filter(|_| row.len() == 8);
         let epoch = epoch.ok_or(QueueError::Damaged("an epoch of 8 bytes"))?;
         return Ok(Epoch(u64::from_be_bytes(*epoch)));

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::bitmaps::Chunk;
 use super::sets::{Kind, Mark, unread};
+use crate::planted;
 use crate::types::Ranges;
 
 /// What a mark changed.
@@ -56,7 +57,9 @@ pub(super) fn mark(chunk: &mut Chunk<6>, piece: &Range<u64>, to: Mark, moved: &m
     if to == Mark::Cleared {
         let archived = all(chunk, Kind::Archived, piece);
         remove(chunk, Kind::Archived, &archived);
-        insert(chunk, Kind::Cleared, &archived);
+        if !planted::is("resurrected-clear") {
+            insert(chunk, Kind::Cleared, &archived);
+        }
         ended.union(&archived);
         moved.from_archived.union(&archived);
     }

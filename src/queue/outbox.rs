@@ -14,6 +14,7 @@ use crate::limits::HEADER_SIZE_MAX;
 use crate::log::{
     self, Content, Decoded, Draft, DraftBody, Header, IdempotencyHash, Log, OwnEntry, layout,
 };
+use crate::planted;
 use crate::sync::body::BodyCheck;
 use crate::types::{Epoch, Id, Recipient, Seq};
 
@@ -77,9 +78,13 @@ impl Outbox {
             Some(next) => *next,
             None => self.log.next_seq(store, &recipient)?.0,
         };
-        self.next.insert(recipient, next + 1);
+        if !planted::is("seq-reused") {
+            self.next.insert(recipient, next + 1);
+        }
         let seq = Seq(next);
-        if let Some(hash) = draft.idempotency {
+        if let Some(hash) = draft.idempotency
+            && !planted::is("keys-of-one-group")
+        {
             self.keyed.insert((recipient, hash), seq);
         }
         self.drafts_size += DRAFT_SIZE_MAX + inline_len(&draft);

