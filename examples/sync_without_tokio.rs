@@ -103,6 +103,11 @@ impl Node {
                 self.queue.commit()?;
                 Stored::Received(self.queue.receipts(&self.peer, epoch)?)
             }
+            Store::Returned(returned) => {
+                self.queue.recall(&self.peer, &returned)?;
+                self.queue.commit()?;
+                Stored::Returned
+            }
             Store::Receipts(receipts) => {
                 self.queue.acknowledge(&self.peer, receipts)?;
                 self.queue.commit()?;

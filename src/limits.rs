@@ -159,6 +159,9 @@ pub const SWEEP_SIZE_MAX: usize = 4 << 20;
 pub const RECEIPT_SPAN_MAX: u64 = 4 << 20;
 /// Receipts of one reading: what it takes of the storage thread's time, some 0.5 ms.
 pub const RECEIPT_READ_COUNT_MAX: usize = 16;
+/// Ranges of entries to come, archived or rejected before, that are remembered of one log: all that
+/// the receipts of one `Hello` can say of a set.
+pub const RECALLED_RANGE_COUNT_MAX: usize = HELLO_RECEIPT_COUNT_MAX * RECEIPT_RANGE_COUNT_MAX;
 /// Leaf hashes read at a time to compare with a receipt: 2 MiB.
 pub const FOLD_SEQ_COUNT: u64 = 65_536;
 
@@ -195,6 +198,9 @@ pub const GROUP_STAGED_SIZE_MAX: usize = 2 << 20;
 pub const PAIR_SECRET_COUNT_MAX: usize = 4_096;
 /// Milliseconds in which an older session must answer a ping to stay beside a newer one.
 pub const PROBE_MS_MAX: u64 = 5_000;
+/// Milliseconds between two syncs of the head mark: one more fsync a second costs a busy node
+/// little.
+pub const HEAD_MARK_SYNC_MS: u64 = 1_000;
 /// Frames read ahead of a session's machine.
 pub const FRAME_COUNT_MAX: usize = 4;
 /// Chunks of a long body read from the store at a time: 256 KiB, so that other reads get their turn.

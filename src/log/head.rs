@@ -1,7 +1,10 @@
 //! A head: what an author signs of its log.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
+use super::tree::{LogTree, Peaks};
 use crate::crypto::hash::Hash;
 use crate::crypto::{CryptoError, Domain, Identity, Signature, Statement, Verifier};
 use crate::types::{Epoch, Id};
@@ -17,6 +20,40 @@ pub struct Head {
     pub length: u64,
     /// The root over them.
     pub root: Hash,
+}
+
+/// How far one life of a log has come: a head without its author.
+///
+/// In postcard: epoch (varint), length (varint), root (32 bytes).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tip {
+    /// Which life.
+    pub epoch: Epoch,
+    /// Its entries.
+    pub length: u64,
+    /// The root over them.
+    pub root: Hash,
+}
+
+impl Tip {
+    /// A life that has no entries yet.
+    #[must_use]
+    pub fn start(epoch: Epoch) -> Self {
+        Self { epoch, length: 0, root: Peaks::<LogTree>::new().root() }
+    }
+
+    /// Whether this is further on than `other`: of a later life, or longer.
+    #[must_use]
+    pub fn is_past(&self, other: &Self) -> bool {
+        (self.epoch, self.length) > (other.epoch, other.length)
+    }
+}
+
+impl fmt::Display for Tip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { epoch, length, root } = self;
+        write!(f, "{length} entries of epoch {epoch} with root {root}")
+    }
 }
 
 /// A head with a signature that is not verified yet. Its author stands beside it or is known.
@@ -40,6 +77,13 @@ impl Head {
     pub fn sign(&self, identity: &Identity) -> SignedHead {
         let Self { epoch, length, root, .. } = *self;
         SignedHead { epoch, length, root, signature: identity.sign(&self.statement()) }
+    }
+
+    /// How far the log has come.
+    #[must_use]
+    pub const fn tip(&self) -> Tip {
+        let Self { epoch, length, root, .. } = *self;
+        Tip { epoch, length, root }
     }
 
     /// Domain, author, epoch, length, root.

@@ -9,6 +9,7 @@
 //! which is the caller's, with whatever else belongs to the same step; signing, which must follow
 //! that commit.
 
+mod announcement;
 mod block;
 mod block_builder;
 mod blocks;
@@ -38,6 +39,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use peermq_storage::{Batch, Store};
 
+pub use announcement::Announcement;
 pub use block::{Block, BlockEntry, Content};
 pub use check::{LogFault, LogObserver, check, lives, rebuild_outbox};
 pub use chunk::{Chunk, FoldError, Folded, Item, Shown, fold};
@@ -45,7 +47,7 @@ pub use draft::{Appended, Draft, DraftBody};
 pub use entry::{Decoded, HEADER_VERSION, Header, HeaderBytes, HeaderError, leaf_hash};
 pub use envelope::{Envelope, EnvelopeError, ReplyTo, TraceContext, plain_text_size};
 pub use error::{BlockError, LogError};
-pub use head::{Head, SignedHead};
+pub use head::{Head, SignedHead, Tip};
 pub use idempotency::IdempotencyHash;
 pub use inclusion::{Inclusion, InclusionBuilder};
 pub use serve::ChunkBudget;
@@ -115,6 +117,12 @@ impl Log {
     #[must_use]
     pub const fn length(&self) -> u64 {
         self.peaks.length()
+    }
+
+    /// How far it has come.
+    #[must_use]
+    pub fn tip(&self) -> Tip {
+        Tip { epoch: self.epoch(), length: self.length(), root: self.peaks.root() }
     }
 
     /// Numbers entries in order and adds their blocks to `batch`, which must be committed before

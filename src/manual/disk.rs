@@ -236,4 +236,55 @@
 //!
 //! # Meta
 //!
-//! Key: `00`, a name. `epoch`: 8 bytes, the epoch of this node's log.
+//! Key: `00`, a name.
+//!
+//! | name | value |
+//! |---|---|
+//! | `epoch` | 8 bytes: the epoch of the life of this node's log that is written |
+//! | `lives` | version 1, then the epochs of the ended lives that are served on, newest first: count varint, at most 15 varints |
+//! | `earlier` | version 1, then the end of the newest life of this node's log that the store has lost, as a peer showed it: epoch varint, length varint, root 32 |
+//!
+//! # Announcement
+//!
+//! Entries to everyone are in clear (suite 0): envelope and payload as they are. Their readers
+//! never offer them. The envelope's kind says what the payload is.
+//!
+//! | kind | payload |
+//! |---|---|
+//! | 1 earlier life | where the life before this one ended, as far as its author knows: epoch varint, length varint, root 32 |
+//!
+//! An earlier life is entry 0 of a life that is not the first.
+//!
+//! # Head mark
+//!
+//! The file `head-mark` lies beside the store: the newest head that this node is known to have
+//! signed. A slot at 0 and one at 4 096, overwritten in turn; the one with the higher number counts
+//! whose checksum is right. Written after each batch that makes the log longer and before anyone
+//! hears of that, synced at most once a second; made before the store's first commit.
+//!
+//! ```text
+//! 0                                                                       8
+//! +-----------------------------------------------------------------------+
+//! | "peermqh1"                                                            |
+//! +-----------------------------------------------------------------------+
+//! | number: one more than that of the slot written before                 |
+//! +-----------------------------------------------------------------------+
+//! | epoch                                                                 |
+//! +-----------------------------------------------------------------------+
+//! | length of the log                                                     |
+//! +-----------------------------------------------------------------------+
+//! | root of the log at that length                                     32 |
+//! +-----------------------------------------------------------------------+
+//! | inode of the file                                                     |
+//! +-----------------------------------------------------------------------+
+//! | birth of the file, ns since 1970; 0 where the file system tells none  |
+//! +-----------------------------------------------------------------------+
+//! | who told: 0 this node's store, 1 a peer that showed the signature     |
+//! +-----------------------------------------------------------------------+
+//! | BLAKE3 of all before                                               32 |
+//! +-----------------------------------------------------------------------+
+//! ```
+//!
+//! A node signs nothing when its store does not hold what the head mark tells, when inode or birth
+//! are not the file's (the directory is a copy), or when no slot is right and the store is not
+//! empty.

@@ -45,6 +45,7 @@ mod serve;
 mod session_task;
 mod sessions;
 mod signals;
+mod standing;
 mod status;
 mod storage_thread;
 mod stream;
@@ -69,10 +70,13 @@ pub use self::offline::Offline;
 pub use self::options::Options;
 pub use self::sealing::SendOptions;
 pub use self::send::Sent;
+pub use self::standing::{Recovered, Recovery};
 pub use self::status::{PeerStatus, SessionStatus, Status};
 pub use self::stream::{MessageStream, Mode, Set};
 use self::transport::Addr;
-pub use crate::queue::{Cursor, ListSet, ListState, Listed, Page, Peer, Place, Quota};
+pub use crate::queue::{
+    Cursor, ListSet, ListState, Listed, NewLife, Page, Peer, Place, Quota, Serving, Stale,
+};
 pub use crate::sync::proof::{Proof, ProofError, Proven, ProvenDelivery};
 use crate::types::{Epoch, Id, Seq};
 

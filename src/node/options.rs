@@ -19,11 +19,11 @@ use super::known::Known;
 use super::news::News;
 use super::sealing::Sealing;
 use super::sessions::Sessions;
+use super::standing::{Recovered, Recovery, Standing};
 use super::storage_thread::Storage;
 use super::transport::{TcpTransport, Transport};
-use crate::crypto::Identity;
 use crate::crypto::noise::Network;
-use crate::queue::Queue;
+use crate::crypto::{Identity, Salt};
 
 /// How a node is opened; see [`Options::open`].
 #[derive(Debug)]
@@ -179,6 +179,25 @@ impl Options {
         Ok(options.start(opened, clock))
     }
 
+    /// Brings a node that signs nothing back, without running it. Nobody else may hold the
+    /// directory.
+    ///
+    /// # Errors
+    /// As [`Options::open`]; also [`NodeError::Queue`] with the [`Stale`](super::Stale) that the user's word
+    /// cannot end.
+    pub async fn recover(self, recovery: Recovery) -> Result<Recovered, NodeError> {
+        let clock = Clock::system();
+        let recovered = tokio::task::spawn_blocking(move || {
+            let (_, Opened { lock, standing, .. }) = self.open_blocking(clock)?;
+            let mut random = [0; Salt::SIZE];
+            getrandom::fill(&mut random).map_err(NodeError::Random)?;
+            let recovered = standing.recover(recovery, clock.unix_ms(), Salt(random))?;
+            drop(lock);
+            Ok(recovered)
+        });
+        recovered.await.map_err(|_| NodeError::Stopped)?
+    }
+
     /// The part that waits for the disk.
     fn open_blocking(mut self, clock: Clock) -> Result<(Self, Opened), NodeError> {
         let directory = Directory::open_or_create(&self.directory)?;
@@ -195,7 +214,9 @@ impl Options {
         let kind = directory.store_kind(&lock, self.store)?;
         let store = peermq_storage::open(kind, &directory.store(), &directory.poison())?;
         let info = StoreInfo { name: kind.name(), health: store.health };
-        let queue = Queue::open(store.store, identity.id(), clock.unix_ms())?;
+        let (me, now) = (identity.id(), clock.unix_ms());
+        let standing = Standing::open(&directory, &lock, store.store, me, now)?;
+        let queue = &standing.queue;
         let known = Known::new(Arc::clone(&identity));
         let book = Book::default();
         for peer in queue.peers() {
@@ -204,19 +225,20 @@ impl Options {
         for (peer, address) in queue.addresses() {
             book.remember(peer, address);
         }
-        Ok((self, Opened { directory, lock, identity, info, queue, known, book }))
+        Ok((self, Opened { directory, lock, identity, info, standing, known, book }))
     }
 
     fn start(self, opened: Opened, clock: Clock) -> Node {
-        let Opened { directory, lock, identity, info, queue, known, book } = opened;
+        let Opened { directory, lock, identity, info, standing, known, book } = opened;
         let (sessions, news) = (Arc::new(Sessions::new(identity.id())), Arc::new(News::default()));
         let book = Arc::new(book);
         let mut ways: Vec<Arc<dyn Discovery>> = vec![Arc::<Book>::clone(&book)];
         ways.extend(self.discoveries.unwrap_or_else(default_discoveries));
-        let epoch = queue.epoch();
+        let epoch = standing.queue.epoch();
         let (told_sessions, told_news) = (Arc::clone(&sessions), Arc::clone(&news));
-        let storage =
-            Storage::start(queue, move |changes| notify(changes, &told_sessions, &told_news));
+        let storage = Storage::start(standing, clock, move |changes| {
+            notify(changes, &told_sessions, &told_news);
+        });
         let inner = Inner {
             epoch,
             network: self.network,
@@ -249,7 +271,7 @@ struct Opened {
     lock: Lock,
     identity: Arc<Identity>,
     info: StoreInfo,
-    queue: Queue,
+    standing: Standing,
     known: Known,
     book: Book,
 }

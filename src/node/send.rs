@@ -161,6 +161,7 @@ impl Inner {
         mut text: impl AsyncRead + Send + Unpin,
         options: SendOptions,
     ) -> Result<Sent, NodeError> {
+        self.storage.read(|queue| queue.check_standing()).await??;
         let mut chunk = Vec::with_capacity(BODY_CHUNK_SIZE);
         options.envelope.encode(&mut chunk)?;
         let envelope_size = chunk.len();

@@ -150,6 +150,10 @@ impl SessionTask<'_> {
                     let written = storage.write_then(stage, move |q, ()| q.receipts(&peer, epoch));
                     written.await.map(|receipts| receipts.map(Stored::Received))
                 }
+                Store::Returned(returned) => {
+                    let written = storage.write(move |q| q.recall(&peer, &returned));
+                    written.await.map(|()| Ok(Stored::Returned))
+                }
                 Store::Receipts(receipts) => {
                     let written = storage.write(move |q| q.acknowledge(&peer, receipts));
                     written.await.map(|_| Ok(Stored::Receipts))

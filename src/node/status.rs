@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::error::NodeError;
 use super::inner::Inner;
 use super::listening;
-use crate::queue::PeerFigures;
+use crate::queue::{PeerFigures, Queue, QueueError, Stale};
 use crate::types::{Epoch, Id, UnixMs};
 
 /// What a node is and does at one moment.
@@ -20,6 +20,8 @@ pub struct Status {
     pub length: u64,
     /// The store's name.
     pub store: &'static str,
+    /// Why the node signs nothing, and takes no send; absent when it does.
+    pub stale: Option<Stale>,
     /// How the store was found when it was opened.
     pub health: peermq_storage::Health,
     /// The address that is listened on.
@@ -47,10 +49,10 @@ pub type PeerStatus = PeerFigures;
 
 impl Status {
     pub(super) async fn of(node: &Inner) -> Result<Self, NodeError> {
-        let (length, peers) = node
-            .storage
-            .read(|queue| Ok::<_, crate::queue::QueueError>((queue.length(), queue.figures()?)))
-            .await??;
+        let read = |queue: &mut Queue| {
+            Ok::<_, QueueError>((queue.length(), queue.stale(), queue.figures()?))
+        };
+        let (length, stale, peers) = node.storage.read(read).await??;
         let sessions = node.sessions.list().into_iter();
         Ok(Self {
             id: node.id(),
@@ -58,6 +60,7 @@ impl Status {
             length,
             store: node.store.name,
             health: node.store.health,
+            stale,
             listening: listening::address(node),
             sessions: sessions
                 .map(|(peer, address, since)| SessionStatus { peer, address, since })

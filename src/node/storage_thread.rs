@@ -14,7 +14,9 @@ use std::thread;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::clock::Clock;
 use super::error::NodeError;
+use super::standing::Standing;
 use crate::limits::{GROUP_JOB_COUNT_MAX, GROUP_STAGED_SIZE_MAX, STORAGE_JOB_COUNT_MAX};
 use crate::queue::{Changes, Queue, QueueError};
 
@@ -43,11 +45,15 @@ type ReadFn = Box<dyn FnOnce(&mut Queue) + Send>;
 
 impl Storage {
     /// Starts the thread. `notice` is called after each commit, on that thread; it must not wait.
-    pub(super) fn start(queue: Queue, notice: impl Fn(Changes) + Send + 'static) -> Self {
+    pub(super) fn start(
+        standing: Standing,
+        clock: Clock,
+        notice: impl Fn(Changes) + Send + 'static,
+    ) -> Self {
         let (jobs, waiting) = mpsc::channel(STORAGE_JOB_COUNT_MAX);
         let failure = Arc::new(OnceLock::new());
-        let worker =
-            Worker { queue, waiting, notice: Box::new(notice), failure: Arc::clone(&failure) };
+        let (notice, told) = (Box::new(notice), Arc::clone(&failure));
+        let worker = Worker { standing, clock, waiting, notice, failure: told };
         thread::Builder::new()
             .name("peermq-storage".to_owned())
             .spawn(move || worker.run())
@@ -161,7 +167,8 @@ impl fmt::Debug for Storage {
 
 /// The thread's side.
 struct Worker {
-    queue: Queue,
+    standing: Standing,
+    clock: Clock,
     waiting: mpsc::Receiver<Job>,
     notice: Box<dyn Fn(Changes) + Send>,
     failure: Arc<OnceLock<Failure>>,
@@ -207,19 +214,19 @@ impl Worker {
                 return;
             }
             for read in turn.reads {
-                read(&mut self.queue);
+                read(&mut self.standing.queue);
             }
-            while self.queue.has_leftovers() && self.waiting.is_empty() {
+            while self.standing.queue.has_leftovers() && self.waiting.is_empty() {
                 if self.commit(Ok(()), Vec::new()).is_err() {
                     return;
                 }
             }
             if let Some(answer) = turn.shutdown {
-                let _ = answer.send(self.queue.close().map_err(Arc::new));
+                let _ = answer.send(self.standing.close().map_err(Arc::new));
                 return;
             }
         }
-        if let Err(error) = self.queue.close() {
+        if let Err(error) = self.standing.close() {
             tracing::error!(%error, "the store was not closed in order");
         }
     }
@@ -230,10 +237,10 @@ impl Worker {
         let mut next = Some(first);
         let mut count = 0;
         while let Some(job) = next {
-            turn.take(job, &mut self.queue);
+            turn.take(job, &mut self.standing.queue);
             count += 1;
-            let full =
-                count >= GROUP_JOB_COUNT_MAX || self.queue.staged_size() >= GROUP_STAGED_SIZE_MAX;
+            let full = count >= GROUP_JOB_COUNT_MAX
+                || self.standing.queue.staged_size() >= GROUP_STAGED_SIZE_MAX;
             next = if full || turn.is_last() { None } else { self.waiting.try_recv().ok() };
         }
         turn
@@ -250,10 +257,10 @@ impl Worker {
             // Wide enough for a kill at a random instant.
             thread::sleep(std::time::Duration::from_millis(50));
         }
-        match staged.and_then(|()| self.queue.commit().map_err(Arc::new)) {
+        match staged.and_then(|()| self.standing.commit(&self.clock).map_err(Arc::new)) {
             Ok(changes) => {
                 for complete in completions {
-                    complete(Ok(&mut self.queue));
+                    complete(Ok(&mut self.standing.queue));
                 }
                 if !changes.is_empty() {
                     (self.notice)(changes);
@@ -278,13 +285,17 @@ mod tests {
 
     use super::*;
     use crate::crypto::Identity;
+    use crate::node::directory::Directory;
     use crate::types::UnixMs;
 
     #[tokio::test]
     async fn whoever_comes_after_a_failed_store_hears_the_first_cause() {
         let me = Identity::from_seed(&[1; 32]).id();
-        let queue = Queue::open(Box::new(MemoryStore::new()), me, UnixMs(1)).unwrap();
-        let storage = Storage::start(queue, drop);
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::open_or_create(folder.path()).unwrap();
+        let (lock, store) = (directory.lock().unwrap(), Box::new(MemoryStore::new()));
+        let standing = Standing::open(&directory, &lock, store, me, UnixMs(1)).unwrap();
+        let storage = Storage::start(standing, Clock::system(), drop);
         let peer = Identity::from_seed(&[2; 32]).id();
         let damaged = |_: &mut Queue| Err::<(), _>(QueueError::Damaged("a row"));
         let add = move |queue: &mut Queue| queue.add_peer(&peer, None);

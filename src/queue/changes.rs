@@ -1,5 +1,7 @@
 //! What a commit made durable, and whom it concerns.
 
+use super::standing::Stale;
+use crate::log::Tip;
 use crate::sync::Life;
 use crate::types::{Epoch, Id};
 
@@ -17,19 +19,36 @@ pub struct Changes {
     pub wanting: Vec<Id>,
     /// Recipients that have acknowledged more.
     pub acked: Vec<Id>,
+    /// Why this node signs nothing from now on.
+    pub stale: Option<Stale>,
+    /// Authors that began a new life of their logs.
+    pub reborn: Vec<Reborn>,
 }
 
 impl Changes {
     /// Whether nothing happened.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self { grown, unread, marked, wanting, acked } = self;
+        let Self { grown, unread, marked, wanting, acked, stale, reborn } = self;
         grown.is_empty()
             && unread.is_empty()
             && marked.is_empty()
             && wanting.is_empty()
             && acked.is_empty()
+            && stale.is_none()
+            && reborn.is_empty()
     }
+}
+
+/// A further life of a peer's log, seen for the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reborn {
+    /// Whose log.
+    pub author: Id,
+    /// The new life.
+    pub epoch: Epoch,
+    /// Where the life before ended, as far as its author says.
+    pub earlier: Option<Tip>,
 }
 
 /// Adds to a list what it does not hold yet.

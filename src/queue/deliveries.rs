@@ -312,8 +312,14 @@ impl Delivery {
 
     /// Keeps a receipt in place of those whose windows it covers; of too many, the one of the
     /// fewest entries goes.
+    ///
+    /// A recipient that restored an older copy says less than before: what it said then is kept, to
+    /// be given back to it.
     fn keep(&mut self, signed: SignedReceipt) {
         let window = signed.unverified().window.clone();
+        if self.newest.values().any(|kept| says_more(kept.unverified(), signed.unverified())) {
+            return;
+        }
         let covered = |kept: &SignedReceipt| {
             let other = &kept.unverified().window;
             window.start <= other.start && other.end <= window.end
@@ -340,6 +346,15 @@ impl Delivery {
             self.changed_receipts.push(start);
         }
     }
+}
+
+/// Whether a receipt whose window is covered by another's says what the other does not.
+fn says_more(kept: &Receipt, other: &Receipt) -> bool {
+    let covered = other.window.start <= kept.window.start && kept.window.end <= other.window.end;
+    let is_lost = |kept: &Ranges, other: &Ranges| !kept.difference(other).is_empty();
+    covered
+        && (is_lost(&kept.archived.to_ranges(), &other.archived.to_ranges())
+            || is_lost(&kept.rejected, &other.rejected))
 }
 
 /// Bytes of a delivery row and its key: 64 peaks and seven numbers.

@@ -3,6 +3,7 @@
 use peermq_storage::StoreError;
 use thiserror::Error;
 
+use super::standing::Stale;
 use crate::limits::{MARK_CHUNK_COUNT_MAX, MARK_COUNT_MAX};
 use crate::log::LogError;
 use crate::sync::Refusal;
@@ -52,6 +53,9 @@ pub enum QueueError {
     /// The peer is removed.
     #[error("expected a peer that is not removed, got {0}")]
     Removed(Id),
+    /// This node may sign nothing more in this life of its log.
+    #[error(transparent)]
+    Stale(#[from] Stale),
     /// No such entry was received.
     #[error("expected a message from {from}, got {epoch}.{seq}, which was never received")]
     NotFound {

@@ -11,7 +11,9 @@ use super::bodies::Bodies;
 use super::dispatch::LogKey;
 use super::error::QueueError;
 use super::peer_book::PeerBook;
+use super::recall::Recalled;
 use super::received_block_builder::ReceivedBlockBuilder;
+use super::sets::Kind as SetKind;
 use super::sizes::Sizes;
 use crate::limits::EPOCH_COUNT_MAX;
 use crate::log::{Decoded, layout};
@@ -24,6 +26,8 @@ pub(super) struct Inbox {
     pub(super) logs: BTreeMap<LogKey, AuthorLog>,
     pub(super) sizes: Sizes,
     pub(super) bodies: Bodies,
+    /// What was done with entries before this store forgot them.
+    pub(super) recalled: BTreeMap<LogKey, Recalled>,
     /// Logs that the batch in the making changes.
     touched: Vec<LogKey>,
 }
@@ -50,7 +54,8 @@ impl Inbox {
             logs.insert(key, AuthorLog::read(store, id, key, &row)?);
         }
         let bodies = Bodies::open(store, me)?;
-        Ok(Self { logs, sizes: Sizes::default(), bodies, touched: Vec::new() })
+        let (sizes, recalled) = (Sizes::default(), BTreeMap::new());
+        Ok(Self { logs, sizes, bodies, recalled, touched: Vec::new() })
     }
 
     /// The lives of one author's log that are taken in, oldest first.
@@ -88,7 +93,7 @@ impl Inbox {
         if let Some(gap) = gap(&log.follow, received) {
             return Ok(Taken::Refused(Refusal::Misbehaved(gap)));
         }
-        log.take_in(store, batch, received)?;
+        log.take_in(store, batch, received, self.recalled.get(&key))?;
         self.touch(key);
         Ok(Taken::In)
     }
@@ -132,6 +137,7 @@ impl AuthorLog {
         store: &dyn Store,
         batch: &mut Batch,
         received: &Received,
+        recalled: Option<&Recalled>,
     ) -> Result<(), QueueError> {
         let before = self.received();
         // The others were here before a repair set this log aside, and stay as they were marked.
@@ -142,7 +148,12 @@ impl AuthorLog {
             if !fresh.contains(entry.seq.0) {
                 continue;
             }
-            let size = match usability(&entry.content) {
+            let usability = usability(&entry.content);
+            if let Some(set) = recalled.and_then(|before| before.set_of(entry.seq, usability)) {
+                self.sets.settle(store, set, entry.seq)?;
+                continue;
+            }
+            let size = match usability {
                 Usability::Usable { size } => size,
                 Usability::NotYet { size } => {
                     self.sets.miss(store, entry.seq)?;
@@ -150,7 +161,7 @@ impl AuthorLog {
                     size
                 }
                 Usability::Never => {
-                    self.sets.miss_for_ever(store, entry.seq)?;
+                    self.sets.settle(store, SetKind::Gone, entry.seq)?;
                     continue;
                 }
             };
@@ -167,7 +178,7 @@ impl AuthorLog {
 
 /// Whether a reader can have an entry, and its bytes in the block.
 #[derive(Debug, Clone, Copy)]
-enum Usability {
+pub(super) enum Usability {
     Usable { size: usize },
     NotYet { size: usize },
     Never,

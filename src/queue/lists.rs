@@ -13,7 +13,7 @@ use super::sets::Kind;
 use super::sizes::read_block;
 use crate::limits::PAGE_COUNT_MAX;
 use crate::log::{Content, Decoded, Header, OwnEntry, plain_text_size};
-use crate::types::{Id, Recipient, Seq};
+use crate::types::{Epoch, Id, Recipient, Seq};
 
 /// Which received entries are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,26 +151,52 @@ impl Outbox {
         let mut recipients: Vec<_> = peers.iter().map(|(id, peer)| (*id, peer.number)).collect();
         recipients.sort_unstable();
         for (id, number) in recipients {
-            let mut next = match after {
-                Some(after) if id < after.peer => continue,
-                Some(after) if id == after.peer => after.seq.0.saturating_add(1),
-                _ => 0,
-            };
-            let count = u64::try_from(PAGE_COUNT_MAX).expect("a small number");
-            let recipient = Recipient::Peer(*id.as_bytes());
-            let end = self.log.next_seq(store, &recipient)?.0;
-            while next < end {
-                let seqs = next..end.min(next.saturating_add(count));
-                next = seqs.end;
-                for entry in self.log.entries(store, &recipient, seqs)? {
-                    let Some(item) = self.sent(store, (&id, number), entry)? else { continue };
-                    if page.push(&mut size, item) == Fill::Full {
-                        return Ok(page);
+            for epoch in self.epochs() {
+                let next = match after {
+                    Some(after) if (id, epoch) < (after.peer, after.epoch) => continue,
+                    Some(after) if (id, epoch) == (after.peer, after.epoch) => {
+                        after.seq.0.saturating_add(1)
                     }
+                    _ => 0,
+                };
+                let push = &mut |item| page.push(&mut size, item);
+                if self.list_sent(store, (&id, number), (epoch, next), push)? == Fill::Full {
+                    return Ok(page);
                 }
             }
         }
         Ok(page)
+    }
+
+    /// Shows the entries to one peer in one life of the log, from a seq on.
+    fn list_sent(
+        &mut self,
+        store: &dyn Store,
+        to: (&Id, u32),
+        (epoch, mut next): (Epoch, u64),
+        show: &mut impl FnMut(Listed) -> Fill,
+    ) -> Result<Fill, QueueError> {
+        let count = u64::try_from(PAGE_COUNT_MAX).expect("a small number");
+        let recipient = Recipient::Peer(*to.0.as_bytes());
+        let Some(log) = self.life(epoch) else { return Ok(Fill::Room) };
+        let end = log.next_seq(store, &recipient)?.0;
+        while next < end {
+            let seqs = next..end.min(next.saturating_add(count));
+            next = seqs.end;
+            let Some(log) = self.life(epoch) else { return Ok(Fill::Room) };
+            for entry in log.entries(store, &recipient, seqs)? {
+                let Some(item) = self.sent(store, to, epoch, entry)? else { continue };
+                if show(item) == Fill::Full {
+                    return Ok(Fill::Full);
+                }
+            }
+        }
+        Ok(Fill::Room)
+    }
+
+    /// The lives that are served, oldest first.
+    fn epochs(&self) -> Vec<Epoch> {
+        self.ended.keys().copied().chain([self.log.epoch()]).collect()
     }
 
     /// An entry as a list shows it; `None` when nothing but its leaf hash is kept.
@@ -178,6 +204,7 @@ impl Outbox {
         &mut self,
         store: &dyn Store,
         (id, number): (&Id, u32),
+        epoch: Epoch,
         entry: OwnEntry,
     ) -> Result<Option<Listed>, QueueError> {
         let (header, body) = match entry.content {
@@ -188,7 +215,8 @@ impl Outbox {
         let damaged = QueueError::Damaged("a header of this version in this node's log");
         let Ok(Decoded::Header(header)) = Header::decode(&header) else { return Err(damaged) };
         let seq = entry.place.seq;
-        let (delivery, log) = self.delivery(store, id, number)?;
+        let is_first_life = self.epochs().first() == Some(&epoch);
+        let Some((delivery, _)) = self.delivery(store, id, number, epoch)? else { return Ok(None) };
         let state = match delivery.states(store, seq)? {
             [_, _, true] => ListState::Rejected,
             [_, true, _] => ListState::Archived,
@@ -197,9 +225,9 @@ impl Outbox {
         };
         Ok(Some(Listed {
             peer: *id,
-            epoch: log.epoch(),
+            epoch,
             seq,
-            is_first_life: true,
+            is_first_life,
             state,
             size: plain_text_size(header.body_len),
             time: header.time,

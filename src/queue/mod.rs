@@ -28,6 +28,7 @@ mod figures;
 mod inbox;
 mod listing;
 mod lists;
+mod lives;
 mod marking;
 mod moved;
 mod offer;
@@ -37,6 +38,7 @@ mod place;
 mod proving;
 mod quota;
 mod reading;
+mod recall;
 mod receipts;
 mod received_block;
 mod received_block_builder;
@@ -45,6 +47,7 @@ mod row;
 mod seq_set;
 mod sets;
 mod sizes;
+mod standing;
 mod taking;
 mod writing;
 
@@ -54,13 +57,14 @@ mod tests;
 use peermq_storage::{Batch, Store};
 
 pub use backup::{BackupId, Record, RecordReader, RecordWriter};
-pub use changes::Changes;
+pub use changes::{Changes, Reborn};
 pub use deliveries::AckedSets;
 pub use dispatch::ReaderId;
 pub use error::QueueError;
 pub use fetching::Wanted;
 pub use figures::PeerFigures;
 pub use listing::{Cursor, CursorError, ListSet, ListState, Listed, Page};
+pub use lives::{NewLife, Serving};
 pub use offer::{Offer, OfferBody, TakeBudget};
 pub use outbox::Sent;
 pub use peer_book::{Peer, PeerState};
@@ -69,10 +73,11 @@ pub use proving::Receipted;
 pub use quota::{Quota, Usage};
 pub use repair::Repair;
 pub use sets::Mark;
+pub use standing::Stale;
 pub use writing::Acknowledged;
 
 use crate::limits::SWEEP_SIZE_MAX;
-use crate::log::{self, layout};
+use crate::log::{self, Tip, layout};
 use crate::planted;
 use crate::sync::Life;
 use crate::types::{Epoch, Id, Recipient, UnixMs};
@@ -92,6 +97,9 @@ pub struct Queue {
     /// Logs with something new to offer once the batch is durable.
     woken: Vec<LogKey>,
     is_broken: bool,
+    stale: Option<Stale>,
+    /// What a peer showed to be signed, on its way to the head mark.
+    shown: Option<Tip>,
     peers: PeerBook,
     inbox: Inbox,
     outbox: Outbox,
@@ -106,7 +114,10 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the store fails or is damaged.
     pub fn open(store: Box<dyn Store>, me: Id, now: UnixMs) -> Result<Self, QueueError> {
-        let epoch = open_epoch(&*store, now)?;
+        let epoch = match Self::epoch_in(&*store)? {
+            Some(epoch) if !planted::is("epoch-of-each-start") => epoch,
+            _ => Self::begin(&*store, first_epoch(now))?,
+        };
         log::sweep_staged(&*store)?;
         let peers = PeerBook::open(&*store, me)?;
         let inbox = Inbox::open(&*store, &me, &peers)?;
@@ -115,7 +126,7 @@ impl Queue {
         let unread = inbox.logs.values().filter(|log| log.tally.unread.entries > 0);
         unread.for_each(|log| dispatch.wake(log.key));
         let (batch, changes, woken) = (Batch::new(), Changes::default(), Vec::new());
-        let is_broken = false;
+        let (is_broken, stale, shown) = (false, None, None);
         let backups = Backups::default();
         Ok(Self {
             store,
@@ -124,12 +135,36 @@ impl Queue {
             changes,
             woken,
             is_broken,
+            stale,
+            shown,
             peers,
             inbox,
             outbox,
             dispatch,
             backups,
         })
+    }
+
+    /// The epoch of the log in a store; `None` in a new one.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the store fails or is damaged.
+    pub fn epoch_in(store: &dyn Store) -> Result<Option<Epoch>, QueueError> {
+        let Some(row) = store.get(&layout::meta(EPOCH))? else { return Ok(None) };
+        let epoch = row.first_chunk().filter(|_| row.len() == 8);
+        let epoch = epoch.ok_or(QueueError::Damaged("an epoch of 8 bytes"))?;
+        Ok(Some(Epoch(u64::from_be_bytes(*epoch))))
+    }
+
+    /// Begins the log of a new store, durably: its first commit.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the store fails.
+    pub fn begin(store: &dyn Store, epoch: Epoch) -> Result<Epoch, QueueError> {
+        let mut batch = Batch::new();
+        batch.put(layout::meta(EPOCH), epoch.0.to_be_bytes().to_vec());
+        store.commit(batch)?;
+        Ok(epoch)
     }
 
     /// Writes what an open would else have to gather, and closes the store.
@@ -198,19 +233,12 @@ impl Queue {
     }
 }
 
-/// The epoch of this node's log; on a new store it is chosen, durably.
-fn open_epoch(store: &dyn Store, now: UnixMs) -> Result<Epoch, QueueError> {
-    let key = layout::meta("epoch");
-    if let Some(row) = store.get(&key)?
-        && !planted::is("epoch-of-each-start")
-    {
-        let epoch = row.first_chunk().filter(|_| row.len() == 8);
-        let epoch = epoch.ok_or(QueueError::Damaged("an epoch of 8 bytes"))?;
-        return Ok(Epoch(u64::from_be_bytes(*epoch)));
-    }
-    let epoch = Epoch((now.0 / 1_000).max(1));
-    let mut batch = Batch::new();
-    batch.put(key, epoch.0.to_be_bytes().to_vec());
-    store.commit(batch)?;
-    Ok(epoch)
+/// The epoch of a log that begins now, where none is known.
+#[must_use]
+pub const fn first_epoch(now: UnixMs) -> Epoch {
+    let second = now.0 / 1_000;
+    Epoch(if second == 0 { 1 } else { second })
 }
+
+/// The name of the meta row of the log's epoch.
+const EPOCH: &str = "epoch";

@@ -9,6 +9,7 @@ use peermq_storage::{Batch, KEY_SIZE_MAX, Store};
 
 use super::deliveries::Delivery;
 use super::error::QueueError;
+use super::lives::ended_lives;
 use crate::crypto::Salt;
 use crate::limits::HEADER_SIZE_MAX;
 use crate::log::{
@@ -21,7 +22,10 @@ use crate::types::{Epoch, Id, Recipient, Seq};
 /// This node's log and all that is known of its recipients.
 #[derive(Debug)]
 pub(super) struct Outbox {
+    /// The life that is written.
     pub(super) log: Log,
+    /// Lives that have ended and are served on.
+    pub(super) ended: BTreeMap<Epoch, Log>,
     drafts: Vec<Draft>,
     /// Where the drafts will stand.
     places: Vec<Seq>,
@@ -30,9 +34,9 @@ pub(super) struct Outbox {
     /// The drafts with an idempotency key.
     keyed: BTreeMap<(Recipient, IdempotencyHash), Seq>,
     drafts_size: usize,
-    deliveries: BTreeMap<u32, Delivery>,
-    /// Recipients whose delivery the batch in the making changes.
-    touched: Vec<u32>,
+    deliveries: BTreeMap<(u32, Epoch), Delivery>,
+    /// Recipients, and lives, whose delivery the batch in the making changes.
+    touched: Vec<(u32, Epoch)>,
 }
 
 /// Where a message stands, once it is durable.
@@ -49,8 +53,11 @@ pub struct Sent {
 impl Outbox {
     /// Takes the log up where the store has it.
     pub(super) fn open(store: &dyn Store, me: Id, epoch: Epoch) -> Result<Self, QueueError> {
+        let ended = ended_lives(store)?.into_iter();
+        let ended = ended.map(|epoch| Ok((epoch, Log::open(store, me, epoch)?)));
         Ok(Self {
             log: Log::open(store, me, epoch)?,
+            ended: ended.collect::<Result<_, QueueError>>()?,
             drafts: Vec::new(),
             places: Vec::new(),
             next: BTreeMap::new(),
@@ -95,7 +102,7 @@ impl Outbox {
 
     /// Bytes that the changes take up in a batch, at most.
     pub(super) fn staged_size(&self) -> usize {
-        let touched = self.touched.iter().filter_map(|peer| self.deliveries.get(peer));
+        let touched = self.touched.iter().filter_map(|place| self.deliveries.get(place));
         self.drafts_size + touched.map(Delivery::staged_size).sum::<usize>()
     }
 
@@ -108,8 +115,8 @@ impl Outbox {
         store: &dyn Store,
         batch: &mut Batch,
     ) -> Result<Vec<Recipient>, QueueError> {
-        for peer in &self.touched {
-            if let Some(delivery) = self.deliveries.get_mut(peer) {
+        for place in &self.touched {
+            if let Some(delivery) = self.deliveries.get_mut(place) {
                 delivery.stage(batch);
             }
         }
@@ -132,27 +139,40 @@ impl Outbox {
         self.touched.clear();
     }
 
-    /// What is known of a recipient, read from the store unless it is at hand.
+    /// One life of the log, if it is served.
+    pub(super) fn life(&mut self, epoch: Epoch) -> Option<&mut Log> {
+        if epoch == self.log.epoch() { Some(&mut self.log) } else { self.ended.get_mut(&epoch) }
+    }
+
+    /// All lives that are served, newest first.
+    pub(super) fn lives(&self) -> impl Iterator<Item = &Log> {
+        std::iter::once(&self.log).chain(self.ended.values().rev())
+    }
+
+    /// What is known of a recipient in one life of the log, read from the store unless it is at
+    /// hand; `None` when that life is not served.
     pub(super) fn delivery(
         &mut self,
         store: &dyn Store,
         id: &Id,
         peer: u32,
-    ) -> Result<(&mut Delivery, &mut Log), QueueError> {
+        epoch: Epoch,
+    ) -> Result<Option<(&mut Delivery, &mut Log)>, QueueError> {
         use std::collections::btree_map::Entry;
-        let delivery = match self.deliveries.entry(peer) {
+        let is_written = epoch == self.log.epoch();
+        let log = if is_written { Some(&mut self.log) } else { self.ended.get_mut(&epoch) };
+        let Some(log) = log else { return Ok(None) };
+        let delivery = match self.deliveries.entry((peer, epoch)) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => {
-                entry.insert(Delivery::open(store, id, peer, self.log.epoch())?)
-            }
+            Entry::Vacant(entry) => entry.insert(Delivery::open(store, id, peer, epoch)?),
         };
-        Ok((delivery, &mut self.log))
+        Ok(Some((delivery, log)))
     }
 
     /// Notes that the batch in the making changes a delivery.
-    pub(super) fn touch(&mut self, peer: u32) {
-        if !self.touched.contains(&peer) {
-            self.touched.push(peer);
+    pub(super) fn touch(&mut self, peer: u32, epoch: Epoch) {
+        if !self.touched.contains(&(peer, epoch)) {
+            self.touched.push((peer, epoch));
         }
     }
 
@@ -161,11 +181,11 @@ impl Outbox {
         &mut self,
         store: &dyn Store,
         recipient: &Recipient,
-        seq: Seq,
+        (epoch, seq): (Epoch, Seq),
         numbers: Range<u32>,
     ) -> Result<Vec<Bytes>, QueueError> {
         let mut chunks = Vec::new();
-        let Some(salt) = self.long_body(store, recipient, seq)? else { return Ok(chunks) };
+        let Some(salt) = self.long_body(store, recipient, (epoch, seq))? else { return Ok(chunks) };
         for number in numbers {
             let Some(chunk) = log::staged_chunk(store, &salt, number)? else { break };
             chunks.push(chunk);
@@ -178,10 +198,11 @@ impl Outbox {
         &mut self,
         store: &dyn Store,
         recipient: &Recipient,
-        seq: Seq,
+        (epoch, seq): (Epoch, Seq),
     ) -> Result<Option<Salt>, QueueError> {
         let seqs = seq.0..seq.0.saturating_add(1);
-        let found = self.log.entries(store, recipient, seqs)?.pop();
+        let Some(log) = self.life(epoch) else { return Ok(None) };
+        let found = log.entries(store, recipient, seqs)?.pop();
         let Some(OwnEntry { content: Content::Long { header, .. }, .. }) = found else {
             return Ok(None);
         };

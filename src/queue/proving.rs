@@ -31,9 +31,11 @@ impl Queue {
     pub fn receipted(&mut self, to: &Id, epoch: Epoch, seq: Seq) -> Result<Receipted, QueueError> {
         let to = *to;
         let never_sent = QueueError::NeverSent { to, epoch, seq };
-        let number = self.peers.find(&to).filter(|_| epoch == self.epoch()).map(|peer| peer.number);
-        let Some(number) = number else { return Err(never_sent) };
-        let (delivery, log) = self.outbox.delivery(&*self.store, &to, number)?;
+        let Some(number) = self.peers.find(&to).map(|peer| peer.number) else {
+            return Err(never_sent);
+        };
+        let found = self.outbox.delivery(&*self.store, &to, number, epoch)?;
+        let Some((delivery, log)) = found else { return Err(never_sent) };
         let recipient = Recipient::Peer(*to.as_bytes());
         let seqs = seq.0..seq.0.saturating_add(1);
         let entry = log.entries(&*self.store, &recipient, seqs)?.pop().ok_or(never_sent)?;
@@ -58,10 +60,8 @@ impl Queue {
         epoch: Epoch,
         seqs: Range<u64>,
     ) -> Result<Vec<Hash>, QueueError> {
-        if epoch != self.epoch() {
-            return Ok(Vec::new());
-        }
+        let Some(log) = self.outbox.life(epoch) else { return Ok(Vec::new()) };
         let recipient = Recipient::Peer(*to.as_bytes());
-        Ok(self.outbox.log.leaves(&*self.store, &recipient, seqs)?)
+        Ok(log.leaves(&*self.store, &recipient, seqs)?)
     }
 }

@@ -176,11 +176,11 @@ impl Queue {
         seq: Seq,
         numbers: Range<u32>,
     ) -> Result<Vec<Bytes>, QueueError> {
-        if epoch != self.epoch() || self.grant(peer).is_none() {
+        if self.grant(peer).is_none() {
             return Ok(Vec::new());
         }
         let recipient = Recipient::Peer(*peer.as_bytes());
-        self.outbox.body_chunks(&*self.store, &recipient, seq, numbers)
+        self.outbox.body_chunks(&*self.store, &recipient, (epoch, seq), numbers)
     }
 
     /// What a session with a peer begins with.
@@ -188,14 +188,20 @@ impl Queue {
     /// # Errors
     /// Fatal ones.
     pub fn opening(&mut self, peer: &Id) -> Result<Opening, QueueError> {
-        let lives = vec![Life { epoch: self.epoch(), length: self.length() }];
+        let lives = self.outbox.lives();
+        let lives = lives.map(|log| Life { epoch: log.epoch(), length: log.length() });
+        let lives: Vec<_> = lives.collect();
         let room = self.room(peer);
         let Some(number) = self.peers.find(peer).map(|peer| peer.number) else {
             return Ok(Opening { lives, room, ..Opening::default() });
         };
         let store = &*self.store;
-        let (delivery, _) = self.outbox.delivery(store, peer, number)?;
-        let receipts = delivery.newest().cloned().collect();
+        let mut receipts = Vec::new();
+        for Life { epoch, .. } in &lives {
+            if let Some((delivery, _)) = self.outbox.delivery(store, peer, number, *epoch)? {
+                receipts.extend(delivery.newest().cloned());
+            }
+        }
         let head = self.inbox.lives(number).next_back().map(|log| log.head);
         let mut held = Vec::new();
         for log in self.inbox.lives_mut(number) {
@@ -205,7 +211,8 @@ impl Queue {
         Ok(Opening { lives, head, receipts, held, room })
     }
 
-    /// A stretch of this node's log as a peer sees it, of at most `budget` bytes as encoded.
+    /// A stretch of this node's log as a peer sees it, of at most `budget` bytes as encoded. Nothing
+    /// while stale: the root of a chunk is there to be signed.
     ///
     /// # Errors
     /// Fatal ones.
@@ -217,13 +224,15 @@ impl Queue {
         checkpoints: &[u64],
         budget: usize,
     ) -> Result<Option<Chunk>, QueueError> {
-        let refused = self.grant(peer).is_none() && !planted::is("removed-still-served");
-        if epoch != self.epoch() || from >= self.length() || refused {
+        let is_refused = self.grant(peer).is_none() && !planted::is("removed-still-served");
+        let may_sign = self.stale.is_none() && !is_refused;
+        let Some(log) = self.outbox.life(epoch).filter(|log| may_sign && from < log.length())
+        else {
             return Ok(None);
-        }
+        };
         let recipient = Recipient::Peer(*peer.as_bytes());
         let budget = ChunkBudget { bytes: budget, items: ADVANCE_ITEM_COUNT_MAX, checkpoints };
-        Ok(self.outbox.log.chunk(&*self.store, &recipient, from, &budget)?)
+        Ok(log.chunk(&*self.store, &recipient, from, &budget)?)
     }
 
     /// The receipts that are due to a peer for one life of its log, and its quota's room.
@@ -247,10 +256,13 @@ impl Queue {
     /// # Errors
     /// Fatal ones.
     pub fn acked(&mut self, to: &Id, epoch: Epoch) -> Result<AckedSets, QueueError> {
-        let number = self.peers.find(to).filter(|_| epoch == self.epoch()).map(|peer| peer.number);
-        let Some(number) = number else { return Ok(AckedSets::default()) };
-        let (delivery, _) = self.outbox.delivery(&*self.store, to, number)?;
-        delivery.acked(&*self.store)
+        let Some(number) = self.peers.find(to).map(|peer| peer.number) else {
+            return Ok(AckedSets::default());
+        };
+        match self.outbox.delivery(&*self.store, to, number, epoch)? {
+            Some((delivery, _)) => delivery.acked(&*self.store),
+            None => Ok(AckedSets::default()),
+        }
     }
 
     /// What was exchanged with each peer in the book.
@@ -263,9 +275,8 @@ impl Queue {
     }
 
     fn figures_of(&mut self, id: &Id, peer: &PeerRow) -> Result<PeerFigures, QueueError> {
-        let (delivery, log) = self.outbox.delivery(&*self.store, id, peer.number)?;
-        let [stored, archived, rejected] = delivery.counts();
-        let sent = log.next_seq(&*self.store, &Recipient::Peer(*id.as_bytes()))?.0;
+        let [sent, stored, archived, rejected] =
+            self.outbox.counts(&*self.store, id, peer.number)?;
         let lives = self.inbox.lives(peer.number);
         let position = lives.map(|log| (log.key.epoch, log.follow.length())).collect();
         let Usage { bytes, entries } = self.usage(peer.number);

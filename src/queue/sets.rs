@@ -212,9 +212,15 @@ impl Sets {
         Ok(())
     }
 
-    /// An entry came whose body its author has no more.
-    pub(super) fn miss_for_ever(&mut self, store: &dyn Store, seq: Seq) -> Result<(), QueueError> {
-        self.bitmaps.edit(store, seq.0, |chunk| chunk.insert(Kind::Gone.index(), &one(seq)))?;
+    /// An entry came that is done with: its author has no body of it any more, or it was marked
+    /// before this store forgot.
+    pub(super) fn settle(
+        &mut self,
+        store: &dyn Store,
+        kind: Kind,
+        seq: Seq,
+    ) -> Result<(), QueueError> {
+        self.bitmaps.edit(store, seq.0, |chunk| chunk.insert(kind.index(), &one(seq)))?;
         Ok(())
     }
 

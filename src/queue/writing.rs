@@ -35,10 +35,11 @@ impl Queue {
     /// Sends a message: it is durable, in the place that is returned, once committed.
     ///
     /// # Errors
-    /// [`QueueError::Removed`], [`QueueError::OwnId`], [`QueueError::SameImage`],
-    /// [`QueueError::Recipient`], [`QueueError::NotAPeer`] and [`QueueError::Log`] for what cannot
+    /// [`QueueError::Stale`], [`QueueError::Removed`], [`QueueError::OwnId`],
+    /// [`QueueError::SameImage`], [`QueueError::Recipient`], [`QueueError::NotAPeer`] and [`QueueError::Log`] for what cannot
     /// be sent; fatal ones.
     pub fn send(&mut self, draft: Draft) -> Result<Sent, QueueError> {
+        self.check_standing()?;
         let Recipient::Peer(id) = draft.recipient else { return Err(QueueError::NotAPeer) };
         let id = match self.peers.known(&id) {
             Some(id) => id,
@@ -68,6 +69,7 @@ impl Queue {
             return Err(QueueError::Refused(Refusal::Removed));
         }
         let author = self.peers.meet(peer)?;
+        let reborn = self.reborn(peer, author, received);
         let taken = self.inbox.receive(&*self.store, &mut self.batch, (peer, author), received);
         match self.watch(taken)? {
             Taken::Before => return Ok(()),
@@ -75,6 +77,7 @@ impl Queue {
             Taken::In => (),
         }
         let epoch = received.head.epoch;
+        self.changes.reborn.extend(reborn);
         self.peers.saw_epoch(peer, epoch)?;
         if !received.entries.is_empty() {
             self.note_unread(*peer, LogKey { author, epoch });
@@ -113,15 +116,19 @@ impl Queue {
         number: u32,
         receipt: SignedReceipt,
     ) -> Result<Merged, QueueError> {
-        if receipt.unverified().epoch != self.outbox.log.epoch() {
-            return Ok(Merged::Nothing);
-        }
-        let (delivery, log) = self.outbox.delivery(&*self.store, peer, number)?;
+        let epoch = receipt.unverified().epoch;
+        let may_be_behind = self.stale.is_some() || epoch != self.epoch();
+        let found = self.outbox.delivery(&*self.store, peer, number, epoch)?;
+        let Some((delivery, log)) = found else { return Ok(Merged::Nothing) };
         let merged = delivery.merge(&*self.store, log, receipt)?;
         if delivery.is_changed() {
-            self.outbox.touch(number);
+            self.outbox.touch(number, epoch);
         }
-        Ok(merged)
+        Ok(match merged {
+            // Of a store that was set back a peer knows more.
+            Merged::Refused(_) if may_be_behind => Merged::Nothing,
+            merged => merged,
+        })
     }
 
     /// Marks messages archived or cleared, all of them or none. What is past the mark stays as it
@@ -186,7 +193,7 @@ impl Queue {
         Ok(())
     }
 
-    fn mark_one(&mut self, place: &Place, to: Mark) -> Result<(), QueueError> {
+    pub(super) fn mark_one(&mut self, place: &Place, to: Mark) -> Result<(), QueueError> {
         let Some(key) = self.log_key(&place.from, place.epoch) else { return Ok(()) };
         let moved = self.inbox.mark(&*self.store, &mut self.batch, key, place.range(), to)?;
         for run in moved.from_unread.iter() {
@@ -274,7 +281,7 @@ impl Queue {
     }
 
     /// Remembers that memory may be ahead of the disk.
-    fn watch<T>(&mut self, result: Result<T, QueueError>) -> Result<T, QueueError> {
+    pub(super) fn watch<T>(&mut self, result: Result<T, QueueError>) -> Result<T, QueueError> {
         self.is_broken |= result.as_ref().is_err_and(QueueError::is_fatal);
         result
     }

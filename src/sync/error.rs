@@ -1,10 +1,10 @@
-//! Why a session ended: the bytes, the versions, the peer, or this node.
+//! Why a session ended: the bytes, the versions, or the peer.
 
 use thiserror::Error;
 
 use super::frame::Kind;
 use crate::log::{FoldError, HeaderError};
-use crate::types::{Epoch, Seq};
+use crate::types::Seq;
 
 /// Why a session cannot go on.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -19,9 +19,6 @@ pub enum SyncError {
     /// The peer sent a message that no honest peer sends.
     #[error("the peer broke the rules: {0}")]
     Misbehaved(#[from] Misbehaviour),
-    /// This node cannot go on.
-    #[error("this node cannot go on with the peer: {0}")]
-    Local(#[from] LocalFault),
 }
 
 /// Bytes that are no message.
@@ -132,20 +129,4 @@ pub enum Misbehaviour {
     /// The peer neither reads nor answers.
     #[error("expected an answer within {0} ms, got none")]
     Silent(u64),
-}
-
-/// What keeps this node from going on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum LocalFault {
-    /// The peer holds more of this node's log than this node: its store is an old one.
-    #[error("the peer holds {held} entries of epoch {epoch} of this node's log, the store {ours}")]
-    Stale {
-        /// The epoch that both know.
-        epoch: Epoch,
-        /// The length that the peer proves or asks from.
-        held: u64,
-        /// The length in this node's store.
-        ours: u64,
-    },
 }

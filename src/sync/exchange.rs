@@ -5,7 +5,7 @@ use super::error::{Misbehaviour, SyncError};
 use super::frame::Frame;
 use super::message::Life;
 use super::receipt::{Receipt, SignedReceipt};
-use crate::log::{Chunk, SignedHead};
+use crate::log::{Chunk, Head, SignedHead};
 use crate::types::{Epoch, Id};
 
 /// What happened.
@@ -147,6 +147,20 @@ pub enum Store {
     Received(Box<Received>),
     /// Receipts of the peer, verified.
     Receipts(Vec<SignedReceipt>),
+    /// What this node once signed and the peer gave back, verified. Nothing else happens before it
+    /// is answered.
+    Returned(Box<Returned>),
+}
+
+/// What this node once signed: the peer kept it, and gives it back when a session begins.
+#[derive(Debug)]
+pub struct Returned {
+    /// The newest head of this node's log that the peer holds. A store that does not cover it is an
+    /// older copy.
+    pub head: Option<Head>,
+    /// This node's newest receipts for the peer's entries. An older copy has forgotten some of what
+    /// they say.
+    pub receipts: Vec<SignedReceipt>,
 }
 
 /// What became of a [`Store`].
@@ -157,6 +171,8 @@ pub enum Stored {
     Received(Receipts),
     /// The receipts are fsynced.
     Receipts,
+    /// What was given back is compared with the store.
+    Returned,
     /// The store's knowledge shows that the peer misbehaved; nothing was written.
     Refused(Refusal),
 }

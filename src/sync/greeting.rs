@@ -1,12 +1,13 @@
 //! The opening of a session: each side waits for its own store and for the other's `Hello`.
 
-use super::error::{Incompatible, LocalFault, Misbehaviour, SyncError};
-use super::exchange::Opening;
+use super::error::{Incompatible, Misbehaviour, SyncError};
+use super::exchange::{Opening, Returned};
 use super::frame::Kind;
-use super::message::{Hello, Life, Message, VERSION};
+use super::message::{Hello, Message, VERSION};
 use crate::crypto::Verifier;
 use crate::limits::{EPOCH_COUNT_MAX, HELLO_RECEIPT_COUNT_MAX};
 use crate::planted;
+use crate::types::{Id, Recipient};
 
 /// What has come so far of the two things that a session begins with.
 #[derive(Debug, Default)]
@@ -15,6 +16,16 @@ pub(super) struct Greeting {
     hello: Option<Hello>,
     /// What follows our own `Hello`: the newest of each kind, so that no peer makes it long.
     held: Vec<Message>,
+    judgement: Judgement,
+}
+
+/// How far the store is with what the peer gave back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Judgement {
+    #[default]
+    None,
+    Awaited,
+    Done,
 }
 
 impl Greeting {
@@ -60,12 +71,39 @@ impl Greeting {
         self.hello.is_some()
     }
 
-    /// Both, once both are there.
-    pub(super) fn take_if_ready(&mut self) -> Option<(Opening, Hello)> {
-        if self.opening.is_none() || self.hello.is_none() {
-            return None;
+    /// What the peer gave back, once both are there; given once.
+    ///
+    /// # Errors
+    /// [`Misbehaviour`] when it is not this node's own.
+    pub(super) fn returned(
+        &mut self,
+        me: &Verifier,
+        peer: Id,
+    ) -> Result<Option<Returned>, SyncError> {
+        let (Some(_), Some(hello), Judgement::None) = (&self.opening, &self.hello, self.judgement)
+        else {
+            return Ok(None);
+        };
+        let returned = verify(hello, me, peer)?;
+        if returned.head.is_none() && returned.receipts.is_empty() {
+            self.judgement = Judgement::Done;
+            return Ok(None);
         }
-        self.opening.take().zip(self.hello.take())
+        self.judgement = Judgement::Awaited;
+        Ok(Some(returned))
+    }
+
+    /// The store has compared what the peer gave back.
+    pub(super) const fn on_judged(&mut self) {
+        self.judgement = Judgement::Done;
+    }
+
+    /// Both, once both are there and nothing is left to compare.
+    pub(super) fn take_if_ready(&mut self) -> Option<(Opening, Hello)> {
+        match self.judgement {
+            Judgement::Done => self.opening.take().zip(self.hello.take()),
+            Judgement::None | Judgement::Awaited => None,
+        }
     }
 }
 
@@ -74,20 +112,19 @@ pub(super) fn second_hello() -> SyncError {
     Misbehaviour::OutOfTurn { expected: "one Hello", got: Kind::Hello }.into()
 }
 
-/// A head of our log that the peer holds must be one that our store still covers: otherwise the
-/// store is an old one, and whatever it signed next would be a second version.
-pub(super) fn check_echo(
-    hello: &Hello,
-    me: &Verifier,
-    lives: impl IntoIterator<Item = Life>,
-) -> Result<(), SyncError> {
-    let Some(echo) = &hello.head else { return Ok(()) };
-    let head = echo.verify(me).map_err(|_| Misbehaviour::Signature(Kind::Hello))?;
-    match lives.into_iter().find(|life| life.epoch == head.epoch) {
-        Some(life) if head.length > life.length => {
-            let (epoch, held, ours) = (head.epoch, head.length, life.length);
-            Err(LocalFault::Stale { epoch, held, ours }.into())
+/// Checks that the peer gives back what is ours: heads of this node's log, and its receipts for the
+/// peer's.
+fn verify(hello: &Hello, me: &Verifier, peer: Id) -> Result<Returned, SyncError> {
+    let forged = |_| Misbehaviour::Signature(Kind::Hello);
+    let head = hello.head.map(|head| head.verify(me).map_err(forged)).transpose()?;
+    for receipt in &hello.receipts {
+        let said = receipt.verify(me)?;
+        let of_this_pair = said.receiver == *me.id().as_bytes()
+            && said.author == *peer.as_bytes()
+            && said.recipient == Recipient::Peer(said.receiver);
+        if !of_this_pair {
+            return Err(Misbehaviour::ForeignLog(Kind::Hello).into());
         }
-        _ => Ok(()),
     }
+    Ok(Returned { head, receipts: hello.receipts.clone() })
 }

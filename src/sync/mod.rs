@@ -33,10 +33,10 @@ mod receipt;
 mod session;
 
 pub use advance::{Content, Follow, Received, ReceivedEntry, UnverifiedAdvance};
-pub use error::{Incompatible, LocalFault, Malformed, Misbehaviour, SyncError};
+pub use error::{Incompatible, Malformed, Misbehaviour, SyncError};
 pub use exchange::{
-    Event, Grant, Held, Input, Load, Loaded, Opening, Output, Reason, Receipts, Refusal, Store,
-    Stored,
+    Event, Grant, Held, Input, Load, Loaded, Opening, Output, Reason, Receipts, Refusal, Returned,
+    Store, Stored,
 };
 pub use frame::{Frame, FrameHeader, Kind};
 pub use message::{Credit, Hello, Life, Message, Position};

@@ -2,7 +2,7 @@
 
 use super::advance::UnverifiedAdvance;
 use super::credit::Allowance;
-use super::error::{LocalFault, Misbehaviour, SyncError};
+use super::error::{Misbehaviour, SyncError};
 use super::exchange::Load;
 use super::frame::Kind;
 use super::message::{Life, Message, Position};
@@ -42,10 +42,6 @@ impl Outgoing {
         Self { epoch, length, allowance: Allowance::default(), asked: None, loading: false }
     }
 
-    pub(super) const fn life(&self) -> Life {
-        Life { epoch: self.epoch, length: self.length }
-    }
-
     pub(super) const fn epoch(&self) -> Epoch {
         self.epoch
     }
@@ -56,16 +52,13 @@ impl Outgoing {
     }
 
     pub(super) fn on_position(&mut self, position: Position) -> Result<(), SyncError> {
-        if position.length > self.length {
-            let (epoch, held, ours) = (self.epoch, position.length, self.length);
-            return Err(LocalFault::Stale { epoch, held, ours }.into());
-        }
         let grows = self.asked.as_ref().is_none_or(|asked| asked.number < position.number);
         let sorted = position.checkpoints.is_sorted_by(|a, b| a < b);
         if !grows || !sorted {
             return Err(Misbehaviour::Numbers(Kind::Position).into());
         }
         let Position { number, length: next, checkpoints, .. } = position;
+        // A peer that has more than this store, which may be an older copy, is past all it can get.
         self.asked = Some(Asked { number, checkpoints, next, quiet: next });
         Ok(())
     }

@@ -12,7 +12,7 @@ use super::exchange::{
     Stored,
 };
 use super::frame::{Frame, Kind};
-use super::greeting::{Greeting, check_echo, second_hello};
+use super::greeting::{Greeting, second_hello};
 use super::incoming::Incoming;
 use super::liveness::Liveness;
 use super::message::{Credit, Hello, Life, Message, Position};
@@ -184,9 +184,11 @@ impl Session {
 
     fn open_when_ready(&mut self, now: Instant) -> Result<(), SyncError> {
         let Stage::Greeting(greeting) = &mut self.stage else { return Ok(()) };
-        let Some((opening, hello)) = greeting.take_if_ready() else { return Ok(()) };
         let me = Verifier::new(&self.config.identity.id());
-        check_echo(&hello, &me, self.outgoing.iter().map(Outgoing::life))?;
+        if let Some(returned) = greeting.returned(&me, self.config.peer)? {
+            self.outputs.push_back(Output::Store(Store::Returned(Box::new(returned))));
+        }
+        let Some((opening, hello)) = greeting.take_if_ready() else { return Ok(()) };
         let (lives, peer) = (hello.lives, self.config.peer);
         self.stage =
             Stage::Open(Peer { lives: lives.clone(), held: opening.held, room: opening.room });
@@ -243,11 +245,16 @@ impl Session {
         let (author, epoch) = (said.author, said.epoch);
         let of_the_peer = said.receiver == *self.config.peer.as_bytes()
             && said.recipient == Recipient::Peer(said.receiver);
-        self.served(Kind::Receipt, &author, epoch)?;
+        if author != *self.config.identity.id().as_bytes() {
+            return Err(Misbehaviour::ForeignLog(Kind::Receipt).into());
+        }
         if !of_the_peer {
             return Err(Misbehaviour::ForeignEntry.into());
         }
-        self.acknowledgements.add(receipt);
+        // A peer remembers lives that this node has lost.
+        if self.outgoing.iter().any(|log| log.epoch() == epoch) {
+            self.acknowledgements.add(receipt);
+        }
         Ok(())
     }
 
@@ -271,6 +278,12 @@ impl Session {
                 self.on_receipts(receipts, now);
             }
             Stored::Receipts => self.acknowledgements.on_stored(),
+            Stored::Returned => {
+                if let Stage::Greeting(greeting) = &mut self.stage {
+                    greeting.on_judged();
+                }
+                self.open_when_ready(now)?;
+            }
             Stored::Refused(Refusal::Misbehaved(what)) => return Err(what.into()),
             Stored::Refused(Refusal::Removed) => self.close(Reason::Removed),
         }

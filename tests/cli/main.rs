@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod bodies;
+mod copies;
 mod crashes;
 mod demo;
 mod ending;

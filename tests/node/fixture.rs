@@ -1,6 +1,7 @@
 //! Two nodes that talk, in three lines.
 
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,8 +67,14 @@ impl Net {
 impl Host {
     /// Shuts the node down and opens its directory again.
     pub(crate) async fn restart(self) -> Self {
+        self.restart_after(|_| ()).await
+    }
+
+    /// Shuts the node down, does something with its directory and opens it again.
+    pub(crate) async fn restart_after(self, between: impl FnOnce(&Path)) -> Self {
         let Self { net, directory, node } = self;
         within(node.shutdown()).await.unwrap();
+        between(directory.path());
         let node = net.open(&directory).await;
         Self { net, directory, node }
     }

@@ -12,4 +12,5 @@ mod long_bodies;
 mod marks;
 mod proofs;
 mod removal;
+mod restored;
 mod sessions;

@@ -128,6 +128,11 @@ pub(crate) enum Verb {
     /// `peermq recover --new-epoch` before you send. No other copy of the directory may go on.
     #[command(after_help = "Examples:\n  peermq -d /srv/peermq restore /media/usb/peermq-monday")]
     Restore(BackupArgs),
+    /// Bring a node back that signs nothing, because its data directory may be an older copy.
+    ///
+    /// `peermq status` says why. No other command may run on the directory meanwhile.
+    #[command(after_help = RECOVER_EXAMPLES)]
+    Recover(RecoverArgs),
     /// Run two nodes in a temporary directory and show how they talk.
     #[command(after_help = "Examples:\n  peermq demo")]
     Demo,
@@ -286,6 +291,19 @@ pub(crate) struct BackupArgs {
     pub(crate) path: PathBuf,
 }
 
+/// What `recover` takes: one of the two ways.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct RecoverArgs {
+    /// Begin a new life of this node's log: always safe. Peers follow it, and see the next messages
+    /// as `<from>@<epoch>.<seq>`.
+    #[arg(long)]
+    pub(crate) new_epoch: bool,
+    /// Go on as before: the directory was moved, and no other copy of it was used since.
+    #[arg(long)]
+    pub(crate) moved: bool,
+}
+
 /// What `completions` takes.
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
@@ -333,6 +351,11 @@ const CONNECT_EXAMPLES: &str = "\
 Examples:
   peermq connect $PEER
   peermq connect $PEER --addr peer.example:4000";
+
+const RECOVER_EXAMPLES: &str = "\
+Examples:
+  peermq recover --new-epoch      after a restored backup, or when in doubt
+  peermq recover --moved          after mv to another disk";
 
 const MESSAGES_EXAMPLES: &str = "\
 Examples:

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::gateway::schema::Problem;
 use crate::node::NodeError;
+use crate::queue::QueueError;
 
 /// Why a request was refused.
 #[derive(Debug)]
@@ -39,7 +40,9 @@ impl From<NodeError> for ApiError {
     fn from(error: NodeError) -> Self {
         let status = match error {
             NodeError::NotFound { .. } | NodeError::NothingFrom(_) => StatusCode::NOT_FOUND,
-            NodeError::Removed(_) | NodeError::Rejected { .. } => StatusCode::CONFLICT,
+            NodeError::Removed(_)
+            | NodeError::Rejected { .. }
+            | NodeError::Queue(QueueError::Stale(_)) => StatusCode::CONFLICT,
             NodeError::TextSize => StatusCode::PAYLOAD_TOO_LARGE,
             NodeError::Stopped => StatusCode::SERVICE_UNAVAILABLE,
             NodeError::Storage(_) => StatusCode::INTERNAL_SERVER_ERROR,

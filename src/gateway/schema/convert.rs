@@ -163,6 +163,7 @@ impl From<node::Status> for Status {
             length: status.length,
             store: status.store.to_owned(),
             health: health(status.health).to_owned(),
+            stale: status.stale.map(|stale| stale.to_string()),
             listening: status.listening,
             sessions: status.sessions.into_iter().map(SessionStatus::from).collect(),
             peers: status.peers.into_iter().map(PeerStatus::from).collect(),

@@ -242,6 +242,9 @@ pub struct Status {
     pub store: String,
     /// How its store was found when it was opened: `clean`, or `recovered` after a crash.
     pub health: String,
+    /// Why it signs nothing and takes no send, and what to do; absent when it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale: Option<String>,
     /// Where it listens; absent when it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listening: Option<SocketAddr>,

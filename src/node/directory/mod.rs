@@ -17,6 +17,7 @@
 
 mod error;
 mod format;
+mod head_mark;
 mod key;
 mod lock;
 mod passphrase;
@@ -30,6 +31,7 @@ use std::path::{Path, PathBuf};
 use peermq_storage::Kind;
 
 pub use self::error::DirectoryError;
+pub(super) use self::head_mark::{HeadMark, Source};
 pub(super) use self::key::size_of as key_size;
 pub use self::lock::Lock;
 pub use self::passphrase::{AskPassphrase, Passphrase};
@@ -185,10 +187,9 @@ impl Directory {
         self.path.join("store")
     }
 
-    /// Where the head mark lies.
-    #[must_use]
-    pub fn head_mark(&self) -> PathBuf {
-        self.path.join("head-mark")
+    /// The head mark, made on first use.
+    pub(super) fn head_mark(&self, _: &Lock) -> Result<HeadMark, DirectoryError> {
+        HeadMark::open_or_create(&self.path.join("head-mark"))
     }
 
     /// Where a failed sync leaves its mark.

@@ -11,6 +11,7 @@ mod model;
 mod pair;
 mod readers;
 mod sending;
+mod standing;
 
 use std::sync::Arc;
 

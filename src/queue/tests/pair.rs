@@ -102,6 +102,11 @@ impl Pair {
                 queue.commit().unwrap();
                 self.input(side, Input::Stored(Stored::Receipts))
             }
+            Output::Store(ToStore::Returned(returned)) => {
+                queue.recall(&peer, &returned).unwrap();
+                queue.commit().unwrap();
+                self.input(side, Input::Stored(Stored::Returned))
+            }
             Output::Close(Reason::Failed(error)) => Err(error),
             _ => Ok(()),
         }

@@ -29,6 +29,8 @@ pub(super) struct End {
     pub(super) entries: Vec<ReceivedEntry>,
     /// Receipts of the peer that are "durable" here.
     pub(super) receipts: Vec<SignedReceipt>,
+    /// What the peer gave back, compared with the store.
+    pub(super) returned: Vec<Returned>,
     /// Writes that wait for [`End::finish_writes`].
     pub(super) writes: VecDeque<Store>,
     /// Frames on their way out.
@@ -60,6 +62,7 @@ impl End {
             head: None,
             entries: Vec::new(),
             receipts: Vec::new(),
+            returned: Vec::new(),
             writes: VecDeque::new(),
             frames: VecDeque::new(),
             room: u64::MAX,
@@ -125,6 +128,10 @@ impl End {
                     self.entries.extend(received.entries);
                     (self.follow, self.head) = (received.follow, Some(received.head));
                     Stored::Received(self.receipts())
+                }
+                Store::Returned(returned) => {
+                    self.returned.push(*returned);
+                    Stored::Returned
                 }
                 Store::Receipts(receipts) => {
                     self.receipts.extend(receipts);

@@ -280,20 +280,60 @@ fn a_receipt_for_somebody_elses_log_is_refused() {
 }
 
 #[test]
-fn a_store_that_is_behind_what_a_peer_holds_signs_nothing() {
+fn what_a_peer_gives_back_is_compared_with_the_store_before_anything_is_signed() {
     let mut ends = End::pair(BOTH);
-    let b = ends[1].id;
+    let [a, b] = [ends[0].id, ends[1].id];
     ends[0].append(&[(to(b), "one"), (to(b), "two")]);
     open(&mut ends);
-    // a comes back from an older copy, which has nothing.
+    // a comes back from an older copy, which has one entry of its own.
     let [mut restored, _] = End::pair(BOTH);
+    restored.append(&[(to(b), "other")]);
     std::mem::swap(&mut ends[0], &mut restored);
     ends[1].reconnect(2);
-    open(&mut ends);
-    let Some(Reason::Failed(SyncError::Local(fault))) = &ends[0].closed else {
-        panic!("expected the restored node to stop, got {:?}", ends[0].closed)
+    for end in &mut ends {
+        end.handle(Input::Flushed(0));
+    }
+    carry(&mut ends);
+    // b gives back a head of a, and nothing goes on before the store has seen it.
+    let [Store::Returned(returned)] = ends[0].writes.make_contiguous() else {
+        panic!("expected what was given back, got {:?}", ends[0].writes)
     };
-    assert_eq!(*fault, LocalFault::Stale { epoch: EPOCH, held: 2, ours: 0 });
+    let head = returned.head.unwrap();
+    assert_eq!((head.author, head.epoch, head.length), (a, EPOCH, 2));
+    assert!(ends[0].frames.is_empty());
+    settle(&mut ends);
+    // A session goes on, and a peer that is ahead gets nothing.
+    assert_eq!([&ends[0].closed, &ends[1].closed], [&None, &None]);
+    assert_eq!(ends[1].texts(), ["one", "two"]);
+}
+
+#[test]
+fn a_receiver_gets_its_own_receipts_back_and_no_forged_ones() {
+    let mut ends = End::pair(BOTH);
+    let b = ends[1].id;
+    ends[0].append(&[(to(b), "one")]);
+    open(&mut ends);
+    let said = ends[0].receipts.last().unwrap().clone();
+    ends[0].reconnect(1);
+    ends[1].reconnect(2);
+    open(&mut ends);
+    assert_eq!(ends[1].returned.last().unwrap().receipts, std::slice::from_ref(&said));
+
+    let forged = said.unverified().clone().sign(&Identity::from_seed(&[1; 32]));
+    let foreign = Receipt { author: [7; 32], ..said.unverified().clone() };
+    let foreign = foreign.sign(&Identity::from_seed(&[2; 32]));
+    for (receipt, expected) in [
+        (forged, Misbehaviour::Signature(Kind::Receipt)),
+        (foreign, Misbehaviour::ForeignLog(Kind::Hello)),
+    ] {
+        ends[1].reconnect(2);
+        let receipts = vec![receipt];
+        let hello = Hello { version: 1, features: 0, lives: vec![], head: None, receipts };
+        ends[1].closed = None;
+        ends[1].handle(Input::Received(Message::Hello(hello).encode()));
+        let Some(Reason::Failed(error)) = &ends[1].closed else { panic!("expected a failure") };
+        assert_eq!(misbehaved(error), expected);
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use peermq::crypto::Identity;
 use peermq::log::Draft;
 use peermq::queue::{Mark, Place, Queue, Quota};
-use peermq::sync::{Load, Received, SignedReceipt};
+use peermq::sync::{Load, Received, Returned, SignedReceipt};
 use peermq::types::{Id, UnixMs};
 use peermq_storage::FaultyDisk;
 
@@ -39,6 +39,7 @@ pub(crate) enum Job {
     Send { message: usize, draft: Box<Draft> },
     Receive { end: End, peer: Id, received: Box<Received> },
     Acknowledge { end: End, peer: Id, receipts: Vec<SignedReceipt> },
+    Recall { end: End, peer: Id, returned: Box<Returned> },
     Mark { from: usize, places: Vec<Place>, to: Mark },
     Add { peer: Id, quota: Option<Quota> },
     Remove { peer: Id },
@@ -49,9 +50,10 @@ impl Job {
     /// Who waits for the answer, when it is a session.
     pub(crate) const fn end(&self) -> Option<End> {
         match self {
-            Self::Receive { end, .. } | Self::Acknowledge { end, .. } | Self::Load { end, .. } => {
-                Some(*end)
-            }
+            Self::Receive { end, .. }
+            | Self::Acknowledge { end, .. }
+            | Self::Recall { end, .. }
+            | Self::Load { end, .. } => Some(*end),
             Self::Send { .. } | Self::Mark { .. } | Self::Add { .. } | Self::Remove { .. } => None,
         }
     }

@@ -72,6 +72,7 @@ impl World {
             Output::Transmit(frame) => return self.transmit(end, frame),
             Output::Load(load) => Job::Load { end, load },
             Output::Store(Store::Received(received)) => Job::Receive { end, peer, received },
+            Output::Store(Store::Returned(returned)) => Job::Recall { end, peer, returned },
             Output::Store(Store::Receipts(receipts)) => Job::Acknowledge { end, peer, receipts },
             Output::Close(reason) => return self.on_close(end, &reason),
             _ => return Ok(()),

@@ -17,6 +17,7 @@ enum Done {
     Sent { message: usize, sent: Sent },
     Received { end: End, peer: Id, epoch: Epoch },
     Acknowledged { end: End },
+    Recalled { end: End },
     Marked { from: usize, places: Vec<Place>, to: Mark },
     Added { peer: Id },
     Removed { peer: Id },
@@ -132,6 +133,9 @@ impl World {
             Job::Acknowledge { end, peer, receipts } => {
                 queue.acknowledge(&peer, receipts).map(|_| Done::Acknowledged { end })
             }
+            Job::Recall { end, peer, returned } => {
+                queue.recall(&peer, &returned).map(|()| Done::Recalled { end })
+            }
             Job::Mark { from, places, to } => queue.mark(&places, to).map(|()| {
                 self.oracle.marking((node, from), &places);
                 Done::Marked { from, places, to }
@@ -167,6 +171,7 @@ impl World {
                 let receipts = process.queue.receipts(&peer, epoch).expect("a memory store reads");
                 self.input(end, Input::Stored(Stored::Received(receipts)))
             }
+            Done::Recalled { end } => self.input(end, Input::Stored(Stored::Returned)),
             Done::Acknowledged { end } => self.input(end, Input::Stored(Stored::Receipts)),
             Done::Marked { from, places, to } => {
                 self.oracle.marked((node, from), &places, to);

@@ -11,6 +11,7 @@ mod messages;
 mod passphrase;
 mod peers;
 mod receipt;
+mod recover;
 mod send;
 mod shell;
 mod show;
@@ -55,6 +56,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), CliError> {
         Verb::Restore(args) => backup::restore(&context, args).await,
         Verb::Check => check::run(&context).await,
         Verb::Repair => check::repair(&context).await,
+        Verb::Recover(args) => recover::run(&context, args).await,
         Verb::Demo => demo::run(&context).await,
         Verb::Completions(args) => shell::completions(&context, args).await,
         Verb::Man => shell::man(&context).await,

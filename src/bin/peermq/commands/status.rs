@@ -26,6 +26,9 @@ fn text(status: &Status) -> String {
         "id         {id}\nepoch      {epoch}\nstore      {store}, {health}\nlistening  {listening}\n"
     );
     text.push_str(&lines);
+    if let Some(stale) = &status.stale {
+        writeln!(text, "stale      {stale}").expect("a String takes all that is written");
+    }
     for session in &status.sessions {
         push_session(&mut text, session);
     }

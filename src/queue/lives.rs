@@ -1,0 +1,150 @@
+//! The lives of this node's own log: the one that is written, and those that have ended.
+//!
+//! A life ends by the user's word alone, when the store may be an older copy: what is written after
+//! that stands in a new life, whose first entry tells everyone where the one before ended. Ended
+//! lives are served on and never written. One whose signed version is not the store's is not served:
+//! whatever its chunks' heads said would be a second version.
+//!
+//! The row `lives` holds, after a version byte of 1 and in postcard, the epochs of the ended lives
+//! that are served, newest first: a list of at most 15 varints.
+
+use peermq_storage::{Batch, Store};
+
+use super::changes::Reborn;
+use super::error::QueueError;
+use super::outbox::Outbox;
+use super::standing::Stale;
+use super::{EPOCH, Queue, first_epoch, row};
+use crate::crypto::Salt;
+use crate::limits::EPOCH_COUNT_MAX;
+use crate::log::{Announcement, Log, Tip, layout};
+use crate::sync::{Content, Received};
+use crate::types::{Epoch, Id, Recipient, Seq, UnixMs, bounded};
+
+/// What a new life began with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewLife {
+    /// How far the new life has come: its announcement.
+    pub tip: Tip,
+    /// Where the life before ended, as far as is known.
+    pub earlier: Tip,
+    /// What becomes of the life before.
+    pub serving: Serving,
+}
+
+/// What becomes of a life that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Serving {
+    /// Its entries still go to whom they are for.
+    Goes,
+    /// It is not served: another version of it was signed.
+    Ends,
+}
+
+impl Queue {
+    /// Ends this life of the log and begins a new one, in one durable step.
+    ///
+    /// # Errors
+    /// Fatal ones.
+    pub fn begin_life(&mut self, now: UnixMs, salt: Salt) -> Result<NewLife, QueueError> {
+        let stored = self.tip();
+        let (earlier, serving) = match self.stale {
+            Some(Stale::Behind { signed, .. }) => (signed, Serving::Goes),
+            Some(Stale::Outrun { signed, .. } | Stale::Forked { signed, .. }) => {
+                (signed, Serving::Ends)
+            }
+            _ => (stored, Serving::Goes),
+        };
+        let lost = self.earlier_life()?.filter(|_| earlier.length == 0);
+        let earlier = lost.unwrap_or(earlier);
+        let newest = stored.epoch.max(earlier.epoch);
+        let epoch = first_epoch(now).max(Epoch(newest.0.saturating_add(1)));
+        let mut log = Log::open(&*self.store, self.me, epoch)?;
+        let mut batch = Batch::new();
+        if earlier.length > 0 {
+            let announcement = Announcement::EarlierLife(earlier).draft(salt, now);
+            log.append(&*self.store, &[announcement], &mut batch)?;
+        }
+        let mut ended = self.outbox.ended.keys().rev().copied().collect::<Vec<_>>();
+        if serving == Serving::Goes && stored.length > 0 {
+            ended.insert(0, stored.epoch);
+        }
+        ended.truncate(EPOCH_COUNT_MAX - 1);
+        batch.put(layout::meta(LIVES), row::encode(&ended));
+        batch.put(layout::meta(EPOCH), epoch.0.to_be_bytes().to_vec());
+        self.store.commit(batch)?;
+        self.outbox = Outbox::open(&*self.store, self.me, epoch)?;
+        self.stale = None;
+        Ok(NewLife { tip: self.tip(), earlier, serving })
+    }
+}
+
+impl Queue {
+    /// What a group tells of a life of its author's log that is new here, and not the first.
+    pub(super) fn reborn(&self, peer: &Id, author: u32, received: &Received) -> Option<Reborn> {
+        let epoch = received.head.epoch;
+        let newest = self.inbox.lives(author).next_back()?.key.epoch;
+        let told = received.announcements.iter().find_map(|entry| match &entry.content {
+            Content::Entry { decoded, body: Some(body), .. } => Announcement::read(decoded, body),
+            _ => None,
+        });
+        let earlier = told.map(|Announcement::EarlierLife(tip)| tip);
+        (epoch > newest).then_some(Reborn { author: *peer, epoch, earlier })
+    }
+
+    /// Remembers where an earlier life ended of which this store knows nothing: the next life tells
+    /// everyone.
+    pub(super) fn remember_life(&mut self, earlier: &Tip) -> Result<(), QueueError> {
+        let is_known = self.outbox.life(earlier.epoch).is_some();
+        let known = self.earlier_life()?;
+        if is_known || known.is_some_and(|known| !earlier.is_past(&known)) {
+            return Ok(());
+        }
+        self.batch.put(layout::meta(EARLIER), row::encode(earlier));
+        Ok(())
+    }
+
+    /// The newest life of this node's log that its store has lost.
+    pub(super) fn earlier_life(&self) -> Result<Option<Tip>, QueueError> {
+        let row = self.store.get(&layout::meta(EARLIER))?;
+        let damaged = || QueueError::Damaged("the end of an earlier life");
+        row.map(|row| row::decode(&row).ok_or_else(damaged)).transpose()
+    }
+}
+
+impl Outbox {
+    /// Entries to a peer over all lives: sent, stored, archived, rejected.
+    pub(super) fn counts(
+        &mut self,
+        store: &dyn Store,
+        id: &Id,
+        peer: u32,
+    ) -> Result<[u64; 4], QueueError> {
+        let mut sums = [0; 4];
+        let epochs: Vec<_> = self.lives().map(Log::epoch).collect();
+        for epoch in epochs {
+            let Some((delivery, log)) = self.delivery(store, id, peer, epoch)? else { continue };
+            let [stored, archived, rejected] = delivery.counts();
+            let Seq(sent) = log.next_seq(store, &Recipient::Peer(*id.as_bytes()))?;
+            for (sum, count) in sums.iter_mut().zip([sent, stored, archived, rejected]) {
+                *sum += count;
+            }
+        }
+        Ok(sums)
+    }
+}
+
+/// The ended lives that are served, newest first.
+pub(super) fn ended_lives(store: &dyn Store) -> Result<Vec<Epoch>, QueueError> {
+    let Some(row) = store.get(&layout::meta(LIVES))? else { return Ok(Vec::new()) };
+    let lives: Option<Lives> = row::decode(&row);
+    Ok(lives.ok_or(QueueError::Damaged("a list of epochs"))?.0)
+}
+
+#[derive(serde::Deserialize)]
+struct Lives(#[serde(deserialize_with = "bounded::list::<_, EPOCH_COUNT_MAX, _>")] Vec<Epoch>);
+
+/// The name of the meta row of the newest life that the store has lost.
+const EARLIER: &str = "earlier";
+/// The name of the meta row of the ended lives.
+const LIVES: &str = "lives";
