@@ -14,16 +14,15 @@ use super::clock::Clock;
 use super::directory::{Directory, DirectoryError, Lock};
 use super::error::NodeError;
 use super::files;
-use crate::crypto::Identity;
 use crate::limits::BACKUP_PIECE_SIZE;
 use crate::queue::check::{CheckObserver, Finding, check};
 use crate::queue::{QueueError, RecordWriter, Repair};
-use crate::types::UnixMs;
+use crate::types::{Id, UnixMs};
 
 /// A data directory whose store is open and on which no node runs. Blocks; needs no runtime.
 #[derive(Debug)]
 pub struct Offline {
-    identity: Identity,
+    id: Id,
     store: Box<dyn Store>,
     directory: Directory,
     #[expect(dead_code, reason = "the directory is held for as long as the lock lives")]
@@ -42,10 +41,10 @@ impl Offline {
         let lock = directory.lock()?;
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(NodeError::Random)?;
-        let identity = directory.identity(|| seed)?;
+        let id = directory.id(|| seed)?;
         let kind = directory.store_kind(&lock, wanted)?;
         let opened = peermq_storage::open(kind, &directory.store(), &directory.poison())?;
-        Ok(Self { identity, store: opened.store, directory, lock })
+        Ok(Self { id, store: opened.store, directory, lock })
     }
 
     /// Looks at everything in the store, and changes nothing.
@@ -53,7 +52,7 @@ impl Offline {
     /// # Errors
     /// [`NodeError::Queue`] when the store cannot be read.
     pub fn check(&self, observer: &mut dyn CheckObserver) -> Result<(), NodeError> {
-        Ok(check(&*self.store, &self.identity.id(), observer)?)
+        Ok(check(&*self.store, &self.id, observer)?)
     }
 
     /// Mends what a check has found. Returns the file that holds all that was taken out of the
@@ -63,7 +62,7 @@ impl Offline {
     /// [`NodeError::Directory`] when the file cannot be written, and [`NodeError::Queue`] from the
     /// store; a repair that was cut off is begun again with a new check.
     pub fn repair(&self, findings: &[Finding]) -> Result<Option<PathBuf>, NodeError> {
-        let repair = Repair::plan(&*self.store, &self.identity.id(), findings)?;
+        let repair = Repair::plan(&*self.store, &self.id, findings)?;
         let now = Clock::system().unix_ms();
         let file = match repair.aside() {
             [] => None,
