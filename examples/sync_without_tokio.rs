@@ -57,7 +57,12 @@ impl Node {
         let mut queue = Queue::open(Box::new(MemoryStore::new()), identity.id(), NOW)?;
         queue.add_peer(&peer, None)?;
         queue.commit()?;
-        let config = SessionConfig { identity: Arc::clone(&identity), peer, grant: Grant::Receive };
+        let config = SessionConfig {
+            identity: Arc::clone(&identity),
+            peer,
+            grant: Grant::Receive,
+            session_hash: [0; 32],
+        };
         Ok(Self { identity, peer, queue, session: Session::new(config, Instant(0)) })
     }
 

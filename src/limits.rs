@@ -36,6 +36,8 @@ pub const BLOCK_NODE_LEVEL_MIN: u8 = 4;
 pub const TREE_LEVEL_MAX: u8 = 63;
 /// Peaks of a list of at most 2^64 - 1 leaves: one for each bit of its length.
 pub const PEAK_COUNT_MAX: usize = 64;
+/// Full subtrees that cover a stretch of a list: two of each level at most.
+pub const COVER_COUNT_MAX: usize = 2 * 63;
 /// Sends to one recipient for which an idempotency key is remembered.
 pub const IDEMPOTENCY_SEND_COUNT_MAX: u64 = 65_536;
 /// Milliseconds for which an idempotency key is remembered: 24 h.
@@ -90,6 +92,16 @@ pub const PROOF_SIZE_MAX: usize =
     RECEIPT_SIZE_MAX + HEADER_SIZE_MAX + 2 * PEAK_COUNT_MAX * 32 + 128;
 /// Bytes of one `Hello`.
 pub const HELLO_SIZE_MAX: usize = HELLO_RECEIPT_COUNT_MAX * RECEIPT_SIZE_MAX + 4_096;
+/// Tags of followed logs in one `Heads`: 4 KiB.
+pub const HEADS_TAG_COUNT_MAX: usize = 256;
+/// Heads in one `Heads`: checking all their signatures takes some 4 ms.
+pub const HEADS_COUNT_MAX: usize = 64;
+/// Logs of others that are compared in one session: what it remembers takes some 300 KiB.
+pub const FOLLOWED_COUNT_MAX: usize = 1_024;
+/// Milliseconds between two looks for heads that have grown since they were told.
+pub const HEADS_INTERVAL_MS: u64 = 15_000;
+/// Milliseconds without a chunk on the way to a checkpoint, after which an author is `Unproven`.
+pub const CHECKPOINT_MS_MAX: u64 = 60_000;
 /// Checkpoints of one author in a `Position`.
 pub const CHECKPOINT_COUNT_MAX: usize = 8;
 /// Channels wanted in a `Position`.

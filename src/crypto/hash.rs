@@ -47,6 +47,8 @@ contexts! {
     INBOX_NODE = "peermq inbox node v1";
     /// The entries between two nodes at a seq: seq, peaks.
     INBOX_ROOT = "peermq inbox root v1";
+    /// A log that a node follows, in one session: session hash, author; its first 16 bytes are kept.
+    FOLLOWED = "peermq followed v1";
     /// An idempotency key at its recipient; its first 16 bytes are kept.
     IDEMPOTENCY = "peermq idempotency v1";
 }
@@ -146,7 +148,7 @@ mod tests {
 
     #[test]
     fn each_context_has_its_own_hash() {
-        let contexts = [&LEAF, &NODE, &ROOT, &INBOX_NODE, &INBOX_ROOT, &IDEMPOTENCY];
+        let contexts = [&LEAF, &NODE, &ROOT, &INBOX_NODE, &INBOX_ROOT, &FOLLOWED, &IDEMPOTENCY];
         let hashes: std::collections::BTreeSet<_> =
             contexts.iter().map(|context| context.hash(b"same")).collect();
         assert_eq!(hashes.len(), contexts.len());

@@ -196,7 +196,7 @@ pub fn authors() -> Keys {
     Keys::under(&key(AUTHOR, [&[]]))
 }
 
-/// The author's number and the epoch in the key of an author row or a received block.
+/// The author's number and the epoch in the key of an author row, a received block or a fork.
 #[must_use]
 pub fn author_of(key: &[u8]) -> Option<(u32, Epoch)> {
     let (author, rest) = key.split_first()?.1.split_first_chunk()?;
@@ -307,6 +307,24 @@ pub fn tally(author: u32, epoch: Epoch) -> Bytes {
     key(TALLY, [&author.to_be_bytes()[..], &epoch.0.to_be_bytes()])
 }
 
+/// What proves that a life of an author's log has forked.
+#[must_use]
+pub fn fork(author: u32, epoch: Epoch) -> Bytes {
+    key(FORK, [&author.to_be_bytes()[..], &epoch.0.to_be_bytes()])
+}
+
+/// All forks.
+#[must_use]
+pub fn forks() -> Keys {
+    Keys::under(&key(FORK, [&[]]))
+}
+
+/// Heads that a life of an author's log has to reach.
+#[must_use]
+pub fn checkpoints(author: u32, epoch: Epoch) -> Bytes {
+    key(CHECKPOINTS, [&author.to_be_bytes()[..], &epoch.0.to_be_bytes()])
+}
+
 /// How much is held of a long body that was received.
 #[must_use]
 pub fn received_body(author: u32, epoch: Epoch, seq: Seq) -> Bytes {
@@ -390,6 +408,8 @@ const TALLY: u8 = 0x27;
 const RECEIVED_BODY: u8 = 0x28;
 const USELESS_BODY: u8 = 0x29;
 const DELIVERY: u8 = 0x2a;
+const FORK: u8 = 0x30;
+const CHECKPOINTS: u8 = 0x31;
 
 #[cfg(test)]
 mod tests {

@@ -13,6 +13,7 @@ mod announcement;
 mod block;
 mod block_builder;
 mod blocks;
+mod branch;
 mod check;
 mod chunk;
 mod draft;
@@ -41,6 +42,7 @@ use peermq_storage::{Batch, Store};
 
 pub use announcement::Announcement;
 pub use block::{Block, BlockEntry, Content};
+pub use branch::{Branch, branch};
 pub use check::{LogFault, LogObserver, check, lives, rebuild_outbox};
 pub use chunk::{Chunk, FoldError, Folded, Item, Shown, fold};
 pub use draft::{Appended, Draft, DraftBody};

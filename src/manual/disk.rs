@@ -219,6 +219,31 @@
 //! Key of a receipt: `25`, recipient's number 4, epoch 8, first seq of its window 8. Value: version 1,
 //! then the signed receipt as it travels. At most 64 of a recipient: the newest of each window.
 //!
+//! # Fork, checkpoints
+//!
+//! Key of a fork: `30`, author number 4, epoch 8. A life of an author's log that has forked: nothing
+//! more of it is taken in, nor of later lives until the user knows. It stays for ever.
+//!
+//! | size | field |
+//! |---|---|
+//! | 1 | version: 1 |
+//! | 32 | author |
+//! | 2 x 98-116 | two heads of this epoch, the shorter one first |
+//! | 1 + 32 p | peaks: count varint, hashes |
+//! | 1 + 32 c | cover: count varint, hashes |
+//! | 1 | 1 when the user has acknowledged it, else 0 |
+//!
+//! Heads, peaks and cover are those of [`Evidence`](super::wire#messages).
+//!
+//! Key of checkpoints: `31`, author number 4, epoch 8. Heads beyond the newest that other readers
+//! told of; absent when there is none.
+//!
+//! | size | field |
+//! |---|---|
+//! | 1 | version: 1 |
+//! | 1 | how many: 1 to 8 |
+//! | 98-116 each | a head, the shortest first |
+//!
 //! # Peer row
 //!
 //! Key: `26`, id 32. Every id that was added, removed, sent to, or heard of.

@@ -14,7 +14,10 @@
 //! 4. **Only its author can have written a message.** Each entry is under the author's signature,
 //!    with its author, epoch, place, recipient and seq. What was sent cannot be rewritten,
 //!    reordered or left out from the middle unseen: each chunk folds from what was held before to
-//!    a root that the author signed, and seqs have no gaps.
+//!    a root that the author signed, and seqs have no gaps. An author that shows two versions of its
+//!    log to two readers is found out once these have been connected to each other: they compare
+//!    heads, and what one has of the log the other's next chunks must lead to. The fork is proven by
+//!    two of the author's signatures, and the log is frozen.
 //! 5. **A stranger gets no byte.** The listener compares a hash that needs this node's id, opens
 //!    the first flight, and looks the dialler's key up among the added peers before it answers.
 //!    After `remove_peer` returned, a removed peer gets nothing, not even what the kernel held.

@@ -17,6 +17,7 @@
 //! | `peermq root v1` | length, then the peaks, largest first |
 //! | `peermq inbox node v1` | left node, right node |
 //! | `peermq inbox root v1` | seq, then the peaks, largest first |
+//! | `peermq followed v1` | session's hash, author; its first 16 bytes are a tag |
 //! | `peermq idempotency v1` | recipient, key (variable); its first 16 bytes are kept |
 //!
 //! The log's tree has a leaf for each entry, the inbox tree the leaf hashes of an author's entries

@@ -40,3 +40,19 @@
 //! Then the receiver has signed that the message of this header, with the sealed body that its
 //! hash names, is archived, rejected or stored at its place. What the body says is for its two ends
 //! alone: either can open it.
+//!
+//! # Kind 2: fork
+//!
+//! An author has signed two versions of its log. `peermq forks --export AUTHOR` writes one. Its
+//! fields are those of [`Evidence`](super::wire#messages), and it holds when that does.
+//!
+//! | size | field |
+//! |---|---|
+//! | 32 | author |
+//! | 98-116 | first: a head at length m |
+//! | 98-116 | second: a head of the same epoch at length n, not less than m |
+//! | 1 + 32 p | peaks: a list of hashes, at most 64 |
+//! | 1 + 32 c | cover: a list of hashes, at most 126 |
+//!
+//! Then the author, or whoever has its key, has shown different logs to different readers: by
+//! intent, or because a copy of its data directory was used.

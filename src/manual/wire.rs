@@ -58,6 +58,7 @@
 //! | 7 | `Credit` | 16 384 |
 //! | 8 | `Want` | 16 384 |
 //! | 9 | `Body` | 32 784 |
+//! | 10 · 11 | `Heads` · `Evidence` | 16 384 |
 //!
 //! A reader knows the kind, and with it the limit, before it takes memory. Bytes after a message's
 //! last field are an error.
@@ -69,7 +70,7 @@
 //! | field | encoding | meaning |
 //! |---|---|---|
 //! | version | 1 byte | the highest version that the sender speaks; this is version 1 |
-//! | features | varint | one bit per feature beyond the version; unknown bits mean nothing |
+//! | features | varint | one bit per feature beyond the version: 0 `Heads`, 1 `Evidence`; only kinds whose bit the other has set are sent, unknown bits mean nothing |
 //! | lives | list of (epoch varint, length varint), at most 16 | the sender's own log, newest life first |
 //! | head | option of a head | the newest head of the other's log that the sender holds |
 //! | receipts | list of receipts, at most 64 | the other's newest receipts that the sender holds |
@@ -138,3 +139,31 @@
 //!
 //! **Body**: chunk number (varint), then the sealed chunk to the end of the frame: 32 768 bytes,
 //! fewer in the last. No bytes: the author has the body no more.
+//!
+//! **Heads**, between two nodes that have added each other; about the logs of others:
+//!
+//! | field | encoding | meaning |
+//! |---|---|---|
+//! | followed | list of tags (16), at most 256 | logs that the sender follows and has not named in this session |
+//! | heads | list of (tag 16, head), at most 64 | the newest head held of logs that both have named |
+//!
+//! A *tag* is the first 16 bytes of the `peermq followed v1` hash over the session's hash (of the
+//! handshake) and the author's id: it names the log only to who knows the id. Each side names its
+//! logs once both have said hello, and tells its heads when a log turns out to be common, and again
+//! when they have grown, at most every 15 s. The receiver compares a head of its own length with its
+//! own; a longer one becomes a checkpoint of its `Position` to that author, kept until it is
+//! reached; what is shorter the teller compares.
+//!
+//! **Evidence**, about a log that both follow:
+//!
+//! | field | encoding | meaning |
+//! |---|---|---|
+//! | author | 32 | whose log |
+//! | first | head | at length m |
+//! | second | head | of the same epoch, at length n, not less than m |
+//! | peaks | list of hashes, at most 64 | at m, of the log that has the second head; none when m = n |
+//! | cover | list of hashes, at most 126 | the fewest full subtrees that cover m to n, in order |
+//!
+//! It holds when both signatures are the author's, peaks and cover fold to the second root, and the
+//! root over the peaks (the second root when m = n) is not the first one. Then no one log has both
+//! heads: the receiver freezes that life of the log, durably, and passes the evidence on.

@@ -20,6 +20,7 @@ use super::news::News;
 use super::opening::Opening;
 use super::sealing::Sealing;
 use super::sessions::Sessions;
+use super::signals::Signals;
 use super::storage_thread::Storage;
 use super::transport::Transport;
 use crate::crypto::Identity;
@@ -148,6 +149,16 @@ pub(super) fn notify(changes: Changes, sessions: &Sessions, news: &News) {
     }
     for author in &changes.wanting {
         sessions.signal(author, |signals| signals.on_wanted());
+    }
+    for (author, epoch, heads) in changes.checkpoints {
+        sessions.signal(&author, |signals| signals.on_checkpoints(epoch, heads));
+    }
+    for (author, forked) in &changes.forked {
+        sessions.signal(author, |signals| signals.on_forked(*forked));
+    }
+    if !changes.forked.is_empty() {
+        sessions.signal_all(Signals::on_forks);
+        news.on_forks();
     }
     if !changes.marked.is_empty() {
         news.on_marks();

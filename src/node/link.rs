@@ -69,7 +69,8 @@ impl Link {
 impl Inner {
     /// Runs a session over a link until it ends, if it is the one that stays.
     pub(super) async fn run_link(self: &Arc<Self>, link: Link) {
-        let Link { secured: Secured { peer, stream, aborter, .. }, dialled_by, address } = link;
+        let Link { secured, dialled_by, address } = link;
+        let Secured { peer, stream, aborter, handshake_hash, .. } = secured;
         let (probes, probed) = mpsc::channel(PROBE_COUNT_MAX);
         let (pulls, pulled) = mpsc::channel(PULL_COUNT_MAX);
         let seat = Seat {
@@ -85,7 +86,13 @@ impl Inner {
         let Some(seated) = self.sessions.enter(peer, seat.clone()).await else {
             return aborter.abort();
         };
-        let run = Run { node: self, peer, seat: &seat, dialled: dialled_by == self.id() };
+        let run = Run {
+            node: self,
+            peer,
+            seat: &seat,
+            dialled: dialled_by == self.id(),
+            session_hash: handshake_hash,
+        };
         let mux = Mux::new(stream, if run.dialled { Side::Dialler } else { Side::Dialled });
         let ended = seat.cut.run_until_cancelled(run.session(mux, probed, pulled)).await;
         aborter.abort();
@@ -111,6 +118,7 @@ struct Run<'a> {
     peer: Id,
     seat: &'a Seat,
     dialled: bool,
+    session_hash: [u8; 32],
 }
 
 impl Run<'_> {
@@ -168,7 +176,8 @@ impl Run<'_> {
         probes: mpsc::Receiver<oneshot::Sender<()>>,
     ) -> SessionEnd {
         let (node, peer) = (self.node, self.peer);
-        let config = SessionConfig { identity: Arc::clone(&node.identity), peer, grant };
+        let (identity, session_hash) = (Arc::clone(&node.identity), self.session_hash);
+        let config = SessionConfig { identity, peer, grant, session_hash };
         let task = SessionTask {
             peer,
             session: Session::new(config, node.clock.now()),

@@ -27,6 +27,7 @@ mod dialling;
 mod error;
 mod fetch;
 mod files;
+mod forks;
 mod inner;
 mod known;
 mod link;
@@ -75,9 +76,9 @@ pub use self::status::{PeerStatus, SessionStatus, Status};
 pub use self::stream::{MessageStream, Mode, Set};
 use self::transport::Addr;
 pub use crate::queue::{
-    Cursor, ListSet, ListState, Listed, NewLife, Page, Peer, Place, Quota, Serving, Stale,
+    Cursor, Fork, ListSet, ListState, Listed, NewLife, Page, Peer, Place, Quota, Serving, Stale,
 };
-pub use crate::sync::proof::{Proof, ProofError, Proven, ProvenDelivery};
+pub use crate::sync::proof::{Proof, ProofError, Proven, ProvenDelivery, ProvenFork};
 use crate::types::{Epoch, Id, Seq};
 
 /// A running node: the only holder of its data directory. Clones are handles to the same node.

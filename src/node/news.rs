@@ -9,6 +9,7 @@ pub(super) struct News {
     unread: watch::Sender<u64>,
     marks: watch::Sender<u64>,
     acked: watch::Sender<u64>,
+    forks: watch::Sender<u64>,
 }
 
 impl News {
@@ -27,6 +28,11 @@ impl News {
         raise(&self.acked);
     }
 
+    /// A log has forked, or the user knows of it.
+    pub(super) fn on_forks(&self) {
+        raise(&self.forks);
+    }
+
     /// Changes when there is more to read.
     pub(super) fn unread(&self) -> watch::Receiver<u64> {
         self.unread.subscribe()
@@ -40,6 +46,11 @@ impl News {
     /// Changes when a recipient has acknowledged.
     pub(super) fn acked(&self) -> watch::Receiver<u64> {
         self.acked.subscribe()
+    }
+
+    /// Changes when a log has forked, or the user knows of it.
+    pub(super) fn forks(&self) -> watch::Receiver<u64> {
+        self.forks.subscribe()
     }
 }
 

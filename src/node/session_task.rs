@@ -131,6 +131,7 @@ impl SessionTask<'_> {
                         storage.read(move |q| q.chunk(&peer, epoch, from, &checkpoints, budget));
                     Loaded::Chunk { epoch, from, chunk: read.await?? }
                 }
+                Load::Followed => Loaded::Followed(storage.read(move |q| q.followed(&peer)).await?),
                 Load::Receipts { epoch } => {
                     Loaded::Receipts(storage.read(move |q| q.receipts(&peer, epoch)).await??)
                 }
@@ -157,6 +158,17 @@ impl SessionTask<'_> {
                 Store::Receipts(receipts) => {
                     let written = storage.write(move |q| q.acknowledge(&peer, receipts));
                     written.await.map(|_| Ok(Stored::Receipts))
+                }
+                Store::Heads(heads) => {
+                    let written = storage.write(move |q| q.compare_heads(heads));
+                    written.await.map(|()| Ok(Stored::Heads))
+                }
+                Store::Fork(fork) => {
+                    let stage = move |q: &mut Queue| {
+                        q.add_fork(&fork);
+                        Ok::<_, QueueError>(())
+                    };
+                    storage.write(stage).await.map(|()| Ok(Stored::Fork))
                 }
             };
             match stored {

@@ -129,6 +129,11 @@ impl Sessions {
         }
     }
 
+    /// Gives news to all sessions.
+    pub(super) fn signal_all(&self, raise: impl Fn(&Signals)) {
+        self.lock().live.values().for_each(|entry| raise(&entry.seat.signals));
+    }
+
     /// The live sessions: peer, address, since when.
     pub(super) fn list(&self) -> Vec<(Id, Option<SocketAddr>, UnixMs)> {
         let table = self.lock();

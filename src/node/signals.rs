@@ -1,12 +1,13 @@
 //! What the rest of the node tells a session: the newest of each kind, never a queue.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::sync::{Grant, Input, Life};
+use crate::log::SignedHead;
+use crate::sync::{Forked, Grant, Input, Life};
 use crate::types::Epoch;
 
 /// Raised by whoever has news, taken by the one session that they concern. Its size is bounded by
@@ -24,6 +25,10 @@ struct News {
     head: Option<Life>,
     marks: BTreeSet<Epoch>,
     grant: Option<Grant>,
+    checkpoints: BTreeMap<Epoch, Vec<SignedHead>>,
+    forked: BTreeMap<Epoch, Forked>,
+    /// Some log that is followed has forked.
+    forks: bool,
 }
 
 impl Signals {
@@ -42,6 +47,25 @@ impl Signals {
     /// The user's word about the peer has changed.
     pub(super) fn on_grant(&self, grant: Grant) {
         self.raise(|news| news.grant = Some(grant));
+    }
+
+    /// The peer's log has other heads to reach.
+    pub(super) fn on_checkpoints(&self, epoch: Epoch, heads: Vec<SignedHead>) {
+        self.raise(|news| {
+            news.checkpoints.insert(epoch, heads);
+        });
+    }
+
+    /// A life of the peer's log has forked.
+    pub(super) fn on_forked(&self, forked: Forked) {
+        self.raise(|news| {
+            news.forked.insert(forked.epoch, forked);
+        });
+    }
+
+    /// Some log that is followed has forked.
+    pub(super) fn on_forks(&self) {
+        self.raise(|news| news.forks = true);
     }
 
     /// Long bodies of the peer are to be fetched.
@@ -77,7 +101,12 @@ impl News {
     fn into_inputs(self) -> impl Iterator<Item = Input> {
         let grant = self.grant.map(Input::Regrant);
         let head = self.head.map(Input::LocalHead);
-        grant.into_iter().chain(head).chain(self.marks.into_iter().map(Input::LocalMarks))
+        let marks = self.marks.into_iter().map(Input::LocalMarks);
+        let checkpoints = self.checkpoints.into_iter();
+        let checkpoints = checkpoints.map(|(epoch, heads)| Input::Checkpoints { epoch, heads });
+        let forked = self.forked.into_values().map(Input::Forked);
+        let forks = self.forks.then_some(Input::Forks);
+        grant.into_iter().chain(head).chain(marks).chain(checkpoints).chain(forked).chain(forks)
     }
 }
 

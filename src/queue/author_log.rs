@@ -20,7 +20,7 @@ use super::row;
 use super::seq_set::SeqSet;
 use super::sets::Sets;
 use crate::crypto::hash::Hash;
-use crate::limits::PEAK_COUNT_MAX;
+use crate::limits::{CHECKPOINT_COUNT_MAX, PEAK_COUNT_MAX};
 use crate::log::{InboxTree, Peaks, SignedHead, layout};
 use crate::planted;
 use crate::sync::Follow;
@@ -43,6 +43,8 @@ pub(super) struct AuthorLog {
     pub(super) size: u64,
     /// What is unread.
     pub(super) tally: Tally,
+    /// Heads beyond the newest that other readers told of, shortest first.
+    checkpoints: Vec<SignedHead>,
     /// What became of each entry.
     pub(super) sets: Sets,
     /// Seqs of which the peer is to be told: what they are has changed since receipts were read.
@@ -77,6 +79,14 @@ pub(super) struct Tally {
 pub(super) struct Changed {
     pub(super) author: bool,
     pub(super) tally: bool,
+    pub(super) checkpoints: bool,
+}
+
+/// The checkpoints row.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct CheckpointsRow {
+    #[serde(deserialize_with = "bounded::list::<_, CHECKPOINT_COUNT_MAX, _>")]
+    heads: Vec<SignedHead>,
 }
 
 /// The author row.
@@ -103,6 +113,7 @@ impl AuthorLog {
             inbox: Peaks::new(),
             size: 0,
             tally: Tally::default(),
+            checkpoints: Vec::new(),
             sets: Sets::new(key.author, key.epoch),
             untold: SeqSet::new(),
             changed: Changed::default(),
@@ -132,10 +143,15 @@ impl AuthorLog {
             None => Tally::default(),
             Some(row) => row::decode(&row).ok_or(QueueError::Damaged("a tally"))?,
         };
+        let checkpoints = match store.get(&layout::checkpoints(key.author, key.epoch))? {
+            None => CheckpointsRow::default(),
+            Some(row) => row::decode(&row).ok_or(QueueError::Damaged("a row of checkpoints"))?,
+        };
+        let checkpoints = checkpoints.heads;
         let follow = Follow { peaks, next_seq, next_announcement };
         let (durable, durable_size) = (next_seq.0, size);
         let new = Self::new(id, key, head);
-        Ok(Self { follow, inbox, size, tally, durable, durable_size, ..new })
+        Ok(Self { follow, inbox, size, tally, checkpoints, durable, durable_size, ..new })
     }
 
     /// Entries to this node that were taken in.
@@ -151,6 +167,17 @@ impl AuthorLog {
     /// Where the durable blocks end, and the bytes in them.
     pub(super) const fn durable_end(&self) -> (u64, u64) {
         (self.durable, self.durable_size)
+    }
+
+    /// The heads to which the author has to lead, shortest first.
+    pub(super) fn checkpoints(&self) -> &[SignedHead] {
+        &self.checkpoints
+    }
+
+    /// Takes other checkpoints in place of those that it has.
+    pub(super) fn set_checkpoints(&mut self, checkpoints: Vec<SignedHead>) {
+        self.changed.checkpoints |= checkpoints != self.checkpoints;
+        self.checkpoints = checkpoints;
     }
 
     /// The batch is durable.
@@ -173,6 +200,13 @@ impl AuthorLog {
         if changed.tally && !planted::is("tally-lost") {
             batch.put(layout::tally(author, epoch), row::encode(&self.tally));
         }
+        if changed.checkpoints {
+            let (key, heads) = (layout::checkpoints(author, epoch), self.checkpoints.clone());
+            match heads.is_empty() {
+                true => batch.remove(key),
+                false => batch.put(key, row::encode(&CheckpointsRow { heads })),
+            }
+        }
         if !planted::is("mark-lost-on-reopen") {
             self.sets.stage(batch);
         }
@@ -190,5 +224,7 @@ impl AuthorLog {
     }
 }
 
-/// Bytes of author row and tally with their keys: 128 peaks, a head and a dozen numbers.
-const ROWS_SIZE_MAX: usize = 128 * 32 + 160 + 12 * 10 + 2 * KEY_SIZE_MAX;
+/// Bytes of author row, tally and checkpoints with their keys: 128 peaks, nine heads and a dozen
+/// numbers.
+const ROWS_SIZE_MAX: usize =
+    128 * 32 + (1 + CHECKPOINT_COUNT_MAX) * 160 + 12 * 10 + 3 * KEY_SIZE_MAX;

@@ -1,8 +1,8 @@
 //! What a commit made durable, and whom it concerns.
 
 use super::standing::Stale;
-use crate::log::Tip;
-use crate::sync::Life;
+use crate::log::{SignedHead, Tip};
+use crate::sync::{Forked, Life};
 use crate::types::{Epoch, Id};
 
 /// What a commit made durable. Each list names an id, or an id and epoch, once.
@@ -23,13 +23,18 @@ pub struct Changes {
     pub stale: Option<Stale>,
     /// Authors that began a new life of their logs.
     pub reborn: Vec<Reborn>,
+    /// Authors' logs with new heads to reach.
+    pub checkpoints: Vec<(Id, Epoch, Vec<SignedHead>)>,
+    /// Authors' logs that have forked.
+    pub forked: Vec<(Id, Forked)>,
 }
 
 impl Changes {
     /// Whether nothing happened.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self { grown, unread, marked, wanting, acked, stale, reborn } = self;
+        let Self { grown, unread, marked, wanting, acked, stale, reborn, checkpoints, forked } =
+            self;
         grown.is_empty()
             && unread.is_empty()
             && marked.is_empty()
@@ -37,6 +42,8 @@ impl Changes {
             && acked.is_empty()
             && stale.is_none()
             && reborn.is_empty()
+            && checkpoints.is_empty()
+            && forked.is_empty()
     }
 }
 

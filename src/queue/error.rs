@@ -101,6 +101,9 @@ pub enum QueueError {
         /// Its place.
         seq: Seq,
     },
+    /// An author is not known to have forked.
+    #[error("expected an author that is known to have forked, got {0}: see peermq forks")]
+    NoFork(Id),
     /// A message cannot be archived before its body is held.
     #[error("expected a message whose body is here, got {epoch}.{seq} from {from}")]
     BodyMissing {

@@ -90,6 +90,9 @@ impl Inbox {
         if received.head.length <= log.follow.length() {
             return Ok(Taken::Before);
         }
+        if log.passes_checkpoint(received) {
+            return Ok(Taken::Refused(Refusal::PassesCheckpoint(key.epoch)));
+        }
         if let Some(gap) = gap(&log.follow, received) {
             return Ok(Taken::Refused(Refusal::Misbehaved(gap)));
         }
@@ -132,6 +135,13 @@ impl Inbox {
 }
 
 impl AuthorLog {
+    /// Whether a group goes past a head that the author has signed, without having been compared
+    /// with it.
+    fn passes_checkpoint(&self, received: &Received) -> bool {
+        let passed = self.checkpoints().iter().take_while(|it| it.length <= received.head.length);
+        passed.into_iter().any(|it| !received.reached.contains(&it.length))
+    }
+
     fn take_in(
         &mut self,
         store: &dyn Store,
@@ -171,7 +181,9 @@ impl AuthorLog {
         self.head = received.head;
         self.follow = received.follow.clone();
         self.untold.insert(before..self.received());
-        self.changed = Changed { author: true, tally: true };
+        let ahead = self.checkpoints().iter().filter(|it| it.length > received.head.length);
+        self.set_checkpoints(ahead.copied().collect());
+        self.changed = Changed { author: true, tally: true, ..self.changed };
         Ok(())
     }
 }

@@ -20,11 +20,13 @@ mod bitmaps;
 mod bodies;
 mod changes;
 pub mod check;
+mod comparing;
 mod deliveries;
 mod dispatch;
 mod error;
 mod fetching;
 mod figures;
+mod forks;
 mod inbox;
 mod listing;
 mod lists;
@@ -63,6 +65,7 @@ pub use dispatch::ReaderId;
 pub use error::QueueError;
 pub use fetching::Wanted;
 pub use figures::PeerFigures;
+pub use forks::Fork;
 pub use listing::{Cursor, CursorError, ListSet, ListState, Listed, Page};
 pub use lives::{NewLife, Serving};
 pub use offer::{Offer, OfferBody, TakeBudget};
@@ -83,6 +86,7 @@ use crate::sync::Life;
 use crate::types::{Epoch, Id, Recipient, UnixMs};
 use backup::Backups;
 use dispatch::{Dispatch, LogKey};
+use forks::Forks;
 use inbox::Inbox;
 use outbox::Outbox;
 use peer_book::PeerBook;
@@ -101,6 +105,7 @@ pub struct Queue {
     /// What a peer showed to be signed, on its way to the head mark.
     shown: Option<Tip>,
     peers: PeerBook,
+    forks: Forks,
     inbox: Inbox,
     outbox: Outbox,
     dispatch: Dispatch,
@@ -120,6 +125,7 @@ impl Queue {
         };
         log::sweep_staged(&*store)?;
         let peers = PeerBook::open(&*store, me)?;
+        let forks = Forks::open(&*store, &peers)?;
         let inbox = Inbox::open(&*store, &me, &peers)?;
         let outbox = Outbox::open(&*store, me, epoch)?;
         let mut dispatch = Dispatch::default();
@@ -138,6 +144,7 @@ impl Queue {
             stale,
             shown,
             peers,
+            forks,
             inbox,
             outbox,
             dispatch,
@@ -180,7 +187,8 @@ impl Queue {
     /// Bytes that the next commit writes, at most.
     #[must_use]
     pub fn staged_size(&self) -> usize {
-        self.batch.size() + self.outbox.staged_size() + self.inbox.staged_size()
+        let kept = self.inbox.staged_size() + self.forks.staged_size();
+        self.batch.size() + self.outbox.staged_size() + kept
     }
 
     /// Makes everything staged durable, in one step, and tells whom that concerns.
@@ -202,6 +210,7 @@ impl Queue {
         if !planted::is("peer-forgotten") {
             self.peers.stage(&mut self.batch);
         }
+        self.forks.stage(&mut self.batch);
         self.inbox.bodies.sweep(&mut self.batch, SWEEP_SIZE_MAX);
         if !self.batch.is_empty() && !planted::is("ack-before-fsync") {
             self.backups.note(&self.batch);

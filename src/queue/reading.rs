@@ -206,9 +206,12 @@ impl Queue {
         let mut held = Vec::new();
         for log in self.inbox.lives_mut(number) {
             let receipts = log.receipts(store, &self.me, Scope::All)?;
-            held.push(Held { epoch: log.key.epoch, follow: log.follow.clone(), receipts });
+            let (epoch, follow) = (log.key.epoch, log.follow.clone());
+            let checkpoints = log.checkpoints().to_vec();
+            held.push(Held { epoch, follow, receipts, checkpoints });
         }
-        Ok(Opening { lives, head, receipts, held, room })
+        let forked = self.forks.of(number).map(|(forked, _)| forked).collect();
+        Ok(Opening { lives, head, receipts, held, room, forked, followed: self.followed(peer) })
     }
 
     /// A stretch of this node's log as a peer sees it, of at most `budget` bytes as encoded. Nothing

@@ -68,7 +68,10 @@ impl Queue {
         if self.peers.state(peer) != PeerState::Added {
             return Err(QueueError::Refused(Refusal::Removed));
         }
-        let author = self.peers.meet(peer)?;
+        let (author, epoch) = (self.peers.meet(peer)?, received.head.epoch);
+        if self.forks.blocks(LogKey { author, epoch }) {
+            return Err(QueueError::Refused(Refusal::Forked(epoch)));
+        }
         let reborn = self.reborn(peer, author, received);
         let taken = self.inbox.receive(&*self.store, &mut self.batch, (peer, author), received);
         match self.watch(taken)? {
@@ -76,7 +79,6 @@ impl Queue {
             Taken::Refused(refusal) => return Err(QueueError::Refused(refusal)),
             Taken::In => (),
         }
-        let epoch = received.head.epoch;
         self.changes.reborn.extend(reborn);
         self.peers.saw_epoch(peer, epoch)?;
         if !received.entries.is_empty() {

@@ -56,6 +56,8 @@ pub struct Received {
     pub follow: Follow,
     /// The author's head at the end.
     pub head: SignedHead,
+    /// The lengths of the checkpoints that were compared on the way.
+    pub reached: Vec<u64>,
 }
 
 /// One verified entry.
@@ -95,6 +97,8 @@ pub(super) struct FoldedAdvance {
     follow: Follow,
     head: SignedHead,
     size: usize,
+    /// Whether its end was compared with a head that the author had signed before.
+    is_checkpoint: bool,
 }
 
 /// Chunks that follow one another and share one commit.
@@ -133,7 +137,8 @@ impl UnverifiedAdvance {
         }
         let follow = Follow { peaks: folded.peaks, ..*taken };
         let (entries, announcements) = (Vec::with_capacity(folded.shown.len()), Vec::new());
-        let mut advance = FoldedAdvance { entries, announcements, follow, head, size };
+        let mut advance =
+            FoldedAdvance { entries, announcements, follow, head, size, is_checkpoint: false };
         let me = Recipient::Peer(*me.as_bytes());
         for shown in folded.shown {
             advance.take(shown, me)?;
@@ -197,9 +202,19 @@ impl FoldedAdvance {
         Ok(())
     }
 
-    /// Whether anything in it is for this node.
-    pub(super) const fn has_entries(&self) -> bool {
-        !self.entries.is_empty() || !self.announcements.is_empty()
+    /// Whether anything in it is for this node, or it ends at a checkpoint.
+    pub(super) const fn is_worth_storing(&self) -> bool {
+        self.is_checkpoint || !self.entries.is_empty() || !self.announcements.is_empty()
+    }
+
+    /// Its end was compared with a head that the author had signed before.
+    pub(super) const fn reach_checkpoint(&mut self) {
+        self.is_checkpoint = true;
+    }
+
+    /// The author's head at its end.
+    pub(super) const fn head(&self) -> &SignedHead {
+        &self.head
     }
 
     /// Where following goes on after it.
@@ -234,11 +249,12 @@ impl Group {
         let count = chunks.iter().map(|chunk| chunk.entries.len()).sum::<usize>();
         let mut entries = Vec::with_capacity(count + last.entries.len());
         let mut announcements = Vec::new();
-        let (follow, head) = (last.follow.clone(), last.head);
+        let (follow, head, mut reached) = (last.follow.clone(), last.head, Vec::new());
         for chunk in chunks.into_iter().chain([last]) {
+            reached.extend(chunk.is_checkpoint.then_some(chunk.head.length));
             entries.extend(chunk.entries);
             announcements.extend(chunk.announcements);
         }
-        Ok(Received { entries, announcements, follow, head })
+        Ok(Received { entries, announcements, follow, head, reached })
     }
 }

@@ -41,6 +41,11 @@ impl Granted {
         self.stored = self.stored.saturating_add(size).min(self.used);
     }
 
+    /// Whether the author may send the largest chunk.
+    pub(super) const fn covers_a_chunk(&self) -> bool {
+        self.total.saturating_sub(self.used) >= ADVANCE_FRAME_SIZE_MAX
+    }
+
     /// A new total, when the quota's `room` allows at least one chunk more than was granted, or
     /// one chunk to an author that has too little left for any.
     pub(super) fn raise(&mut self, room: u64) -> Option<u64> {

@@ -126,6 +126,15 @@ pub enum Misbehaviour {
         /// What the receipt claims.
         seen: u64,
     },
+    /// A chunk passes a length at which it had to end.
+    #[error("expected a chunk that ends at the checkpoint {length}, got one that passes it")]
+    Checkpoint {
+        /// The checkpoint.
+        length: u64,
+    },
+    /// Evidence proves nothing.
+    #[error("expected evidence of a fork, got what proves none")]
+    Evidence,
     /// The peer neither reads nor answers.
     #[error("expected an answer within {0} ms, got none")]
     Silent(u64),

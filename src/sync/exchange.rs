@@ -3,7 +3,9 @@
 use super::advance::{Follow, Received};
 use super::error::{Misbehaviour, SyncError};
 use super::frame::Frame;
+use super::heads::{Followed, Forked};
 use super::message::Life;
+use super::proof::ProvenFork;
 use super::receipt::{Receipt, SignedReceipt};
 use crate::log::{Chunk, Head, SignedHead};
 use crate::types::{Epoch, Id};
@@ -18,6 +20,18 @@ pub enum Input {
     Regrant(Grant),
     /// This node's log has grown, durably, with entries for the peer.
     LocalHead(Life),
+    /// Other readers told of heads of the peer's log, durably: all that it has to reach, shortest
+    /// first.
+    Checkpoints {
+        /// Which life of the log.
+        epoch: Epoch,
+        /// The heads, as the author signed them.
+        heads: Vec<SignedHead>,
+    },
+    /// A life of the peer's log has forked, durably.
+    Forked(Forked),
+    /// Some log that this node follows has forked, durably: whoever follows it too is to know.
+    Forks,
     /// The marks of the peer's entries have changed, durably: a receipt is due.
     LocalMarks(Epoch),
     /// The answer to an [`Output::Load`].
@@ -79,6 +93,8 @@ pub enum Load {
         /// Which life of the log.
         epoch: Epoch,
     },
+    /// The logs of third nodes that this node follows.
+    Followed,
 }
 
 /// What a session was given to read.
@@ -98,6 +114,8 @@ pub enum Loaded {
     },
     /// Answers [`Load::Receipts`].
     Receipts(Receipts),
+    /// Answers [`Load::Followed`].
+    Followed(Vec<Followed>),
 }
 
 /// What the store holds when a session begins.
@@ -113,10 +131,14 @@ pub struct Opening {
     pub held: Vec<Held>,
     /// Bytes that the peer's quota leaves.
     pub room: u64,
+    /// The lives of the peer's log that have forked.
+    pub forked: Vec<Forked>,
+    /// The logs of third nodes that this node follows.
+    pub followed: Vec<Followed>,
 }
 
 /// What is held of one life of a peer's log.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Held {
     /// Which life.
     pub epoch: Epoch,
@@ -124,6 +146,8 @@ pub struct Held {
     pub follow: Follow,
     /// The receipts that the store implies.
     pub receipts: Vec<Receipt>,
+    /// Heads ahead that the author has signed, as other readers told, shortest first.
+    pub checkpoints: Vec<SignedHead>,
 }
 
 /// The receipts that the store implies for one life of the peer's log, and the quota's room.
@@ -150,6 +174,10 @@ pub enum Store {
     /// What this node once signed and the peer gave back, verified. Nothing else happens before it
     /// is answered.
     Returned(Box<Returned>),
+    /// Heads of third nodes' logs, verified, to be compared with what is held.
+    Heads(Vec<(Id, SignedHead)>),
+    /// A proven fork.
+    Fork(Box<ProvenFork>),
 }
 
 /// What this node once signed: the peer kept it, and gives it back when a session begins.
@@ -173,6 +201,10 @@ pub enum Stored {
     Receipts,
     /// What was given back is compared with the store.
     Returned,
+    /// The heads are compared; what came of it is fsynced.
+    Heads,
+    /// The fork is fsynced.
+    Fork,
     /// The store's knowledge shows that the peer misbehaved; nothing was written.
     Refused(Refusal),
 }
@@ -185,6 +217,10 @@ pub enum Refusal {
     Misbehaved(Misbehaviour),
     /// The peer was removed meanwhile.
     Removed,
+    /// The entries pass a checkpoint of this life that came meanwhile.
+    PassesCheckpoint(Epoch),
+    /// This life of the peer's log has forked.
+    Forked(Epoch),
 }
 
 /// What the node should know.
@@ -197,6 +233,15 @@ pub enum Event {
         peer: Id,
         /// Its lives, newest first.
         lives: Vec<Life>,
+    },
+    /// The peer does not lead to a head that it has signed, though it could.
+    Unproven {
+        /// The peer.
+        peer: Id,
+        /// Which life of its log.
+        epoch: Epoch,
+        /// The length of the head.
+        length: u64,
     },
 }
 

@@ -32,6 +32,10 @@ pub enum Kind {
     Want,
     /// 9: a chunk of a long body.
     Body,
+    /// 10: logs of others that are followed, and heads of those that both follow.
+    Heads,
+    /// 11: what proves that an author whom both follow has forked.
+    Evidence,
 }
 
 impl Kind {
@@ -50,6 +54,8 @@ impl Kind {
             7 => Self::Credit,
             8 => Self::Want,
             9 => Self::Body,
+            10 => Self::Heads,
+            11 => Self::Evidence,
             _ => return Err(Malformed::Kind(byte)),
         })
     }
@@ -67,6 +73,8 @@ impl Kind {
             Self::Credit => 7,
             Self::Want => 8,
             Self::Body => 9,
+            Self::Heads => 10,
+            Self::Evidence => 11,
         }
     }
 
@@ -78,9 +86,13 @@ impl Kind {
             Self::Advance => ADVANCE_SIZE_MAX,
             Self::Receipt => RECEIPT_SIZE_MAX,
             Self::Body => BODY_CHUNK_SIZE + 16,
-            Self::Ping | Self::Pong | Self::Position | Self::Credit | Self::Want => {
-                SMALL_MESSAGE_SIZE_MAX
-            }
+            Self::Ping
+            | Self::Pong
+            | Self::Position
+            | Self::Credit
+            | Self::Want
+            | Self::Heads
+            | Self::Evidence => SMALL_MESSAGE_SIZE_MAX,
         }
     }
 }

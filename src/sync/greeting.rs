@@ -3,7 +3,7 @@
 use super::error::{Incompatible, Misbehaviour, SyncError};
 use super::exchange::{Opening, Returned};
 use super::frame::Kind;
-use super::message::{Hello, Message, VERSION};
+use super::message::{FEATURES, Hello, Message, VERSION};
 use crate::crypto::Verifier;
 use crate::limits::{EPOCH_COUNT_MAX, HELLO_RECEIPT_COUNT_MAX};
 use crate::planted;
@@ -46,7 +46,7 @@ impl Greeting {
         opening.receipts.truncate(HELLO_RECEIPT_COUNT_MAX);
         let hello = Hello {
             version: VERSION,
-            features: 0,
+            features: FEATURES,
             lives: opening.lives.clone(),
             head: opening.head,
             receipts: std::mem::take(&mut opening.receipts),

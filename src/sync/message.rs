@@ -11,6 +11,8 @@ use super::advance::UnverifiedAdvance;
 use super::body::{BodyChunk, Want};
 use super::error::Malformed;
 use super::frame::{Frame, Kind};
+use super::heads::Heads;
+use super::proof::Evidence;
 use super::receipt::SignedReceipt;
 use crate::limits::{
     CHANNEL_COUNT_MAX, CHECKPOINT_COUNT_MAX, EPOCH_COUNT_MAX, HELLO_RECEIPT_COUNT_MAX,
@@ -20,6 +22,13 @@ use crate::types::{Epoch, bounded};
 
 /// The version of the protocol that this code speaks.
 pub(crate) const VERSION: u8 = 1;
+
+/// The bit of `Hello` for [`Message::Heads`].
+pub(super) const FEATURE_HEADS: u64 = 1;
+/// The bit of `Hello` for [`Message::Evidence`].
+pub(super) const FEATURE_EVIDENCE: u64 = 2;
+/// What this code understands beyond version 1.
+pub(super) const FEATURES: u64 = FEATURE_HEADS | FEATURE_EVIDENCE;
 
 /// A message, decoded and within its bounds; what it claims is not verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +52,10 @@ pub enum Message {
     Want(Want),
     /// A chunk of a long body.
     Body(BodyChunk),
+    /// Logs that are followed, and heads of those that both follow.
+    Heads(Heads),
+    /// What proves that an author has forked.
+    Evidence(Box<Evidence>),
 }
 
 /// Versions, features, lives, and what this side holds from the other.
@@ -116,6 +129,8 @@ impl Message {
             Self::Credit(_) => Kind::Credit,
             Self::Want(_) => Kind::Want,
             Self::Body(_) => Kind::Body,
+            Self::Heads(_) => Kind::Heads,
+            Self::Evidence(_) => Kind::Evidence,
         }
     }
 
@@ -131,6 +146,8 @@ impl Message {
             Self::Credit(credit) => encode(credit),
             Self::Want(want) => encode(want),
             Self::Body(chunk) => chunk.encode(),
+            Self::Heads(heads) => encode(heads),
+            Self::Evidence(evidence) => encode(evidence),
         };
         Frame { kind: self.kind(), payload }
     }
@@ -150,6 +167,8 @@ impl Message {
             Kind::Credit => Self::Credit(decode(frame)?),
             Kind::Want => Self::Want(decode(frame)?),
             Kind::Body => Self::Body(BodyChunk::decode(frame)?),
+            Kind::Heads => Self::Heads(decode(frame)?),
+            Kind::Evidence => Self::Evidence(Box::new(decode(frame)?)),
         })
     }
 }

@@ -20,11 +20,14 @@ pub mod proof;
 mod acknowledgements;
 mod advance;
 mod advance_codec;
+mod comparing;
 mod credit;
 mod error;
 mod exchange;
+mod forks;
 mod frame;
 mod greeting;
+mod heads;
 mod incoming;
 mod liveness;
 mod message;
@@ -39,6 +42,7 @@ pub use exchange::{
     Store, Stored,
 };
 pub use frame::{Frame, FrameHeader, Kind};
+pub use heads::{Followed, Forked, Heads, Tag};
 pub use message::{Credit, Hello, Life, Message, Position};
 pub use receipt::{Acked, Receipt, SignedReceipt, Standing};
 pub use session::{Session, SessionConfig};

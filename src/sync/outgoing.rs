@@ -22,7 +22,8 @@ pub(super) struct Outgoing {
     length: u64,
     allowance: Allowance,
     asked: Option<Asked>,
-    loading: bool,
+    /// The number of the position for which the store reads.
+    loading: Option<u64>,
 }
 
 /// The peer's newest position, and how far chunks have followed it.
@@ -34,12 +35,14 @@ struct Asked {
     next: u64,
     /// Up to here the log is known to hold nothing more for the peer.
     quiet: u64,
+    /// Whether there may be a checkpoint that the log has reached and chunks have not.
+    is_to_reach: bool,
 }
 
 impl Outgoing {
     pub(super) fn new(life: Life) -> Self {
         let Life { epoch, length } = life;
-        Self { epoch, length, allowance: Allowance::default(), asked: None, loading: false }
+        Self { epoch, length, allowance: Allowance::default(), asked: None, loading: None }
     }
 
     pub(super) const fn epoch(&self) -> Epoch {
@@ -58,8 +61,9 @@ impl Outgoing {
             return Err(Misbehaviour::Numbers(Kind::Position).into());
         }
         let Position { number, length: next, checkpoints, .. } = position;
+        let is_to_reach = !checkpoints.is_empty();
         // A peer that has more than this store, which may be an older copy, is past all it can get.
-        self.asked = Some(Asked { number, checkpoints, next, quiet: next });
+        self.asked = Some(Asked { number, checkpoints, next, quiet: next, is_to_reach });
         Ok(())
     }
 
@@ -70,10 +74,11 @@ impl Outgoing {
     /// The read that is due: one at a time, and only for a chunk that may be sent.
     pub(super) fn next_load(&mut self) -> Option<Load> {
         let asked = self.asked.as_ref()?;
-        if self.loading || asked.quiet >= self.length || !self.allowance.covers_a_chunk() {
+        let is_due = asked.quiet < self.length || asked.is_to_reach;
+        if self.loading.is_some() || !is_due || !self.allowance.covers_a_chunk() {
             return None;
         }
-        self.loading = true;
+        self.loading = Some(asked.number);
         Some(Load::Chunk {
             epoch: self.epoch,
             from: asked.next,
@@ -89,17 +94,21 @@ impl Outgoing {
         chunk: Option<Chunk>,
         identity: &Identity,
     ) -> Option<Message> {
-        self.loading = false;
+        let read_for = self.loading.take();
         let asked = self.asked.as_mut()?;
-        if from != asked.next {
+        if from != asked.next || read_for != Some(asked.number) {
             return None; // A newer position came while the store was reading.
         }
         let Some(chunk) = chunk else {
             asked.quiet = self.length;
+            asked.is_to_reach = false;
             return None;
         };
+        // The log may have grown by entries for others alone, of which a session is not told.
+        self.length = self.length.max(chunk.to);
         asked.next = chunk.to;
         asked.quiet = chunk.to;
+        asked.is_to_reach = asked.checkpoints.last().is_some_and(|at| *at > chunk.to);
         let author = identity.id();
         let head = Head { author, epoch: self.epoch, length: chunk.to, root: chunk.root };
         Some(Message::Advance(UnverifiedAdvance {

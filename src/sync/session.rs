@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::acknowledgements::Acknowledgements;
 use super::advance::UnverifiedAdvance;
+use super::comparing::Comparing;
 use super::credit::Granted;
 use super::error::{Misbehaviour, SyncError};
 use super::exchange::{
@@ -13,6 +14,7 @@ use super::exchange::{
 };
 use super::frame::{Frame, Kind};
 use super::greeting::{Greeting, second_hello};
+use super::heads::Forked;
 use super::incoming::Incoming;
 use super::liveness::Liveness;
 use super::message::{Credit, Hello, Life, Message, Position};
@@ -20,7 +22,7 @@ use super::outgoing::Outgoing;
 use super::receipt::{Receipt, SignedReceipt};
 use crate::crypto::{Identity, Verifier};
 use crate::limits::{EPOCH_COUNT_MAX, UNSENT_SIZE_MAX};
-use crate::log::Chunk;
+use crate::log::{Chunk, SignedHead};
 use crate::types::{Epoch, Id, Instant, Recipient};
 
 /// Who is at the two ends, and what the peer may do.
@@ -32,6 +34,8 @@ pub struct SessionConfig {
     pub peer: Id,
     /// The user's word about it.
     pub grant: Grant,
+    /// The hash of the handshake, which no other session has.
+    pub session_hash: [u8; 32],
 }
 
 /// One peer's session, both directions at once.
@@ -40,17 +44,22 @@ pub struct SessionConfig {
 /// has not come out.
 #[derive(Debug)]
 pub struct Session {
-    config: SessionConfig,
+    pub(super) config: SessionConfig,
     verifier: Verifier,
     stage: Stage,
     liveness: Liveness,
     outgoing: Vec<Outgoing>,
-    incoming: Vec<Incoming>,
+    pub(super) incoming: Vec<Incoming>,
+    pub(super) comparing: Comparing,
+    /// Lives of the peer's log that are not followed on.
+    pub(super) forked: Vec<Forked>,
+    /// Checkpoints that came before the peer's logs were followed.
+    pub(super) early: Vec<(Epoch, Vec<SignedHead>)>,
     acknowledgements: Acknowledgements,
     /// Lives of the peer's log for which a receipt is due.
     receipts_due: Vec<Epoch>,
     receipts_loading: bool,
-    outputs: VecDeque<Output>,
+    pub(super) outputs: VecDeque<Output>,
 }
 
 #[derive(Debug)]
@@ -74,11 +83,14 @@ impl Session {
     pub fn new(config: SessionConfig, now: Instant) -> Self {
         Self {
             verifier: Verifier::new(&config.peer),
+            comparing: Comparing::new(config.session_hash),
             config,
             stage: Stage::Greeting(Box::default()),
             liveness: Liveness::new(now),
             outgoing: Vec::new(),
             incoming: Vec::new(),
+            forked: Vec::new(),
+            early: Vec::new(),
             acknowledgements: Acknowledgements::default(),
             receipts_due: Vec::new(),
             receipts_loading: false,
@@ -110,7 +122,10 @@ impl Session {
     /// When to hand in [`Input::Timeout`], unless something else comes before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        (!matches!(self.stage, Stage::Closed)).then(|| self.liveness.timeout())
+        let forks = self.comparing.timeout().into_iter();
+        let due = forks.chain(self.incoming.iter().filter_map(Incoming::timeout)).min();
+        let liveness = self.liveness.timeout();
+        (!matches!(self.stage, Stage::Closed)).then(|| due.map_or(liveness, |it| it.min(liveness)))
     }
 
     fn dispatch(&mut self, input: Input, now: Instant) -> Result<(), SyncError> {
@@ -119,6 +134,10 @@ impl Session {
             Input::Regrant(grant) => self.on_regrant(grant, now),
             Input::LocalHead(life) => self.on_local_head(life),
             Input::LocalMarks(epoch) => self.on_local_marks(epoch),
+            Input::Checkpoints { epoch, heads } => self.on_checkpoints(epoch, heads, now),
+            Input::Forked(forked) => self.on_forked(forked),
+            Input::Forks => self.on_forks(),
+            Input::Loaded(Loaded::Followed(followed)) => self.on_followed(followed, now),
             Input::Loaded(Loaded::Opening(opening)) => self.on_opening(opening, now)?,
             Input::Loaded(Loaded::Chunk { epoch, from, chunk }) => {
                 self.on_chunk(epoch, from, chunk, now);
@@ -155,9 +174,11 @@ impl Session {
             }
             Message::Pong(_) => Ok(()),
             Message::Position(position) => self.on_position(position),
-            Message::Advance(advance) => self.on_advance(advance, frame.size()),
+            Message::Advance(advance) => self.on_advance(advance, frame.size(), now),
             Message::Receipt(receipt) => self.on_receipt(receipt),
             Message::Credit(credit) => self.on_credit(credit),
+            Message::Heads(heads) => self.on_heads(heads, now),
+            Message::Evidence(evidence) => self.on_evidence(*evidence),
             Message::Want(_) | Message::Body(_) => {
                 let expected = "a message of the sync sub-stream";
                 Err(Misbehaviour::OutOfTurn { expected, got: frame.kind }.into())
@@ -193,7 +214,9 @@ impl Session {
         self.stage =
             Stage::Open(Peer { lives: lives.clone(), held: opening.held, room: opening.room });
         self.outputs.push_back(Output::Event(Event::Established { peer, lives }));
+        self.forked.extend(opening.forked);
         self.follow(now);
+        self.compare(hello.features, opening.followed, now);
         Ok(())
     }
 
@@ -203,19 +226,26 @@ impl Session {
         if self.config.grant != Grant::Receive || !self.incoming.is_empty() {
             return;
         }
-        let (lives, held, room) = (std::mem::take(lives), std::mem::take(held), *room);
+        let (mut lives, mut held, room) = (std::mem::take(lives), std::mem::take(held), *room);
+        // What the peer does not name it has lost, and could not tell what a receipt speaks of.
+        held.retain(|held| lives.iter().any(|life| life.epoch == held.epoch));
+        lives.retain(|life| !self.forked.iter().any(|forked| forked.blocks(life.epoch)));
         let life_count = lives.len();
-        for life in lives {
-            let known = held.iter().find(|held| held.epoch == life.epoch);
-            let follow = known.map(|held| held.follow.clone()).unwrap_or_default();
+        for Life { epoch, .. } in lives {
+            let known = held.iter().find(|held| held.epoch == epoch).cloned();
+            let known = known.unwrap_or_else(|| Held { epoch, ..Held::default() });
             let granted = Granted::sharing(life_count);
-            let mut log = Incoming::new(self.config.peer, life.epoch, follow, granted);
+            let mut log = Incoming::new(self.config.peer, known, granted, now);
             self.transmit(&Message::Position(log.position()), now);
             if let Some(credit) = log.credit(room) {
                 self.transmit(&Message::Credit(credit), now);
             }
             self.incoming.push(log);
         }
+        for (epoch, heads) in std::mem::take(&mut self.early) {
+            self.on_checkpoints(epoch, heads, now);
+        }
+        self.early.clear();
         for held in held {
             self.transmit_receipts(held.receipts, now);
             // A set in many pieces is not told at once.
@@ -233,11 +263,20 @@ impl Session {
         Ok(log.on_credit(credit.total)?)
     }
 
-    fn on_advance(&mut self, advance: UnverifiedAdvance, size: usize) -> Result<(), SyncError> {
+    fn on_advance(
+        &mut self,
+        advance: UnverifiedAdvance,
+        size: usize,
+        now: Instant,
+    ) -> Result<(), SyncError> {
         let me = self.config.identity.id();
         let log = self.incoming.iter_mut().find(|log| log.is(&advance.author, advance.head.epoch));
         let log = log.ok_or(Misbehaviour::ForeignLog(Kind::Advance))?;
-        Ok(log.on_advance(advance, size, me)?)
+        if let Some(fork) = log.on_advance(advance, size, me, now)? {
+            log.freeze();
+            self.outputs.push_back(Output::Store(Store::Fork(Box::new(fork))));
+        }
+        Ok(())
     }
 
     fn on_receipt(&mut self, receipt: SignedReceipt) -> Result<(), SyncError> {
@@ -286,6 +325,10 @@ impl Session {
             }
             Stored::Refused(Refusal::Misbehaved(what)) => return Err(what.into()),
             Stored::Refused(Refusal::Removed) => self.close(Reason::Removed),
+            Stored::Refused(Refusal::PassesCheckpoint(epoch)) => self.on_passes(epoch, now),
+            Stored::Refused(Refusal::Forked(epoch)) => self.on_refused(epoch),
+            Stored::Heads => self.comparing.on_stored(),
+            Stored::Fork => {}
         }
         Ok(())
     }
@@ -325,6 +368,7 @@ impl Session {
         if let Some(number) = self.liveness.on_timeout(now)? {
             self.transmit_after_hello(Message::Ping(number), now);
         }
+        self.look_for_forks(now);
         Ok(())
     }
 
@@ -334,13 +378,20 @@ impl Session {
         if !matches!(self.stage, Stage::Open(_)) {
             return Ok(());
         }
+        let indebted =
+            self.incoming.iter_mut().filter_map(|log| log.take_debt().then_some(log.epoch()));
+        let indebted: Vec<_> = indebted.collect();
+        indebted.into_iter().for_each(|epoch| self.on_local_marks(epoch));
         for log in &mut self.incoming {
-            if let Some(received) = log.next_group(&self.verifier)? {
+            if let Some(received) = log.next_group()? {
                 self.outputs.push_back(Output::Store(Store::Received(Box::new(received))));
             }
         }
         if let Some(receipts) = self.acknowledgements.next_batch() {
             self.outputs.push_back(Output::Store(Store::Receipts(receipts)));
+        }
+        if let Some(heads) = self.comparing.next_batch() {
+            self.outputs.push_back(Output::Store(Store::Heads(heads)));
         }
         if self.liveness.unsent() >= UNSENT_SIZE_MAX {
             return Ok(());
@@ -382,7 +433,7 @@ impl Session {
         }
     }
 
-    fn transmit(&mut self, message: &Message, now: Instant) {
+    pub(super) fn transmit(&mut self, message: &Message, now: Instant) {
         self.transmit_frame(message.encode(), now);
     }
 

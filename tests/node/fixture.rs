@@ -38,6 +38,17 @@ impl Net {
         Host { net: self.clone(), directory, node }
     }
 
+    /// A node in a directory of its own with the key of another: what no user may have.
+    pub(crate) async fn host_with_key_of(&self, other: &Host) -> Host {
+        let directory = tempfile::tempdir().unwrap();
+        // The folder's mode and the lock file are the directory's own to make.
+        drop(Directory::open_or_create(directory.path()).unwrap());
+        std::fs::copy(other.directory.path().join("key"), directory.path().join("key")).unwrap();
+        let node = self.open(&directory).await;
+        assert_eq!(node.id(), other.node.id());
+        Host { net: self.clone(), directory, node }
+    }
+
     async fn open(&self, directory: &TempDir) -> Node {
         let options = Options::new(directory.path()).discoveries(Vec::new());
         let options = match self {

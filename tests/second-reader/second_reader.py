@@ -239,7 +239,49 @@ def check_delivery(reader):
     return f"{receipt.receiver.hex()} has signed that {author}@{receipt.epoch}.{seq} is {state}"
 
 
-KINDS = {1: check_delivery}
+def head_of(reader, author):
+    """(epoch, length, root) of a head that its author has signed."""
+    epoch, length, root, signature = reader.varint(), reader.varint(), reader.raw(32), reader.raw(64)
+    verify(author, signature, "peermq head v1", author, number(epoch), number(length), root)
+    return epoch, length, root
+
+
+def cover_of(start, end):
+    """The levels of the fewest full subtrees from `start` to `end`, in order."""
+    while start < end:
+        level = 0
+        while start % (2 << level) == 0 and start + (2 << level) <= end:
+            level += 1
+        yield level
+        start += 1 << level
+
+
+def check_fork(reader):
+    author = reader.raw(32)
+    (epoch, m, first), (life, n, second) = head_of(reader, author), head_of(reader, author)
+    peaks, cover = reader.hashes(64), reader.hashes(126)
+    if epoch != life or m > n:
+        raise Wrong("expected two heads of one life, the shorter one first")
+    beside = second
+    if m == n and (peaks or cover):
+        raise Wrong("expected no hashes beside two heads at one length")
+    if m < n:
+        levels, steps = [at for at in reversed(range(64)) if m >> at & 1], list(cover_of(m, n))
+        if len(peaks) != len(levels) or len(cover) != len(steps):
+            raise Wrong(f"expected {len(levels)} peaks and {len(steps)} hashes after them")
+        beside, nodes = root_of(m, peaks, "peermq root v1"), list(zip(levels, peaks))
+        for level, top in zip(steps, cover):
+            while nodes and nodes[-1][0] == level:
+                level, top = level + 1, keyed("peermq node v1", nodes.pop()[1], top)
+            nodes.append((level, top))
+        if root_of(n, [top for _, top in nodes], "peermq root v1") != second:
+            raise Wrong("the hashes do not lead to the second head")
+    if beside == first:
+        raise Wrong("one log has both heads")
+    return f"{author.hex()} has signed two versions of its log in {epoch}, at {m} and {n}"
+
+
+KINDS = {1: check_delivery, 2: check_fork}
 
 
 # --- golden values --------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 mod backup;
 mod check;
 mod exchange;
+mod forks;
 mod golden;
 mod listing;
 mod long_bodies;
@@ -114,7 +115,8 @@ impl Node {
         }
         let follow = Follow { peaks: folded.peaks, next_seq, ..*follow };
         let head = head.sign(&self.identity);
-        Some(Received { entries, announcements: Vec::new(), follow, head })
+        let (announcements, reached) = (Vec::new(), Vec::new());
+        Some(Received { entries, announcements, follow, head, reached })
     }
 
     /// Takes in all that `author` has for this node, each group with a commit of its own.

@@ -61,6 +61,16 @@ impl Pair {
         for (_, epoch) in &changes.marked {
             self.input(side, Input::LocalMarks(*epoch))?;
         }
+        let peer = self.nodes[1 - side].id();
+        for (_, epoch, heads) in changes.checkpoints.iter().filter(|it| it.0 == peer) {
+            self.input(side, Input::Checkpoints { epoch: *epoch, heads: heads.clone() })?;
+        }
+        for (author, forked) in &changes.forked {
+            if *author == peer {
+                self.input(side, Input::Forked(*forked))?;
+            }
+            self.input(side, Input::Forks)?;
+        }
         Ok(())
     }
 
@@ -80,6 +90,7 @@ impl Pair {
                         let chunk = queue.chunk(&peer, epoch, from, &checkpoints, budget).unwrap();
                         Loaded::Chunk { epoch, from, chunk }
                     }
+                    Load::Followed => Loaded::Followed(queue.followed(&peer)),
                     Load::Receipts { epoch } => {
                         Loaded::Receipts(queue.receipts(&peer, epoch).unwrap())
                     }
@@ -107,6 +118,18 @@ impl Pair {
                 queue.commit().unwrap();
                 self.input(side, Input::Stored(Stored::Returned))
             }
+            Output::Store(ToStore::Heads(heads)) => {
+                queue.compare_heads(heads).unwrap();
+                let changes = queue.commit().unwrap();
+                self.input(side, Input::Stored(Stored::Heads))?;
+                self.tell(side, &changes)
+            }
+            Output::Store(ToStore::Fork(fork)) => {
+                queue.add_fork(&fork);
+                let changes = queue.commit().unwrap();
+                self.input(side, Input::Stored(Stored::Fork))?;
+                self.tell(side, &changes)
+            }
             Output::Close(Reason::Failed(error)) => Err(error),
             _ => Ok(()),
         }
@@ -119,6 +142,7 @@ impl Pair {
 
 fn end(node: &Node, other: &Node) -> Session {
     let identity = Arc::clone(&node.identity);
-    let config = SessionConfig { identity, peer: other.id(), grant: Grant::Receive };
+    let (peer, grant, session_hash) = (other.id(), Grant::Receive, [7; 32]);
+    let config = SessionConfig { identity, peer, grant, session_hash };
     Session::new(config, Instant(0))
 }

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::crypto::CryptoError;
 use crate::limits::PROOF_SIZE_MAX;
 use crate::log::HeaderError;
 use crate::sync::error::Misbehaviour;
@@ -46,6 +47,21 @@ pub enum ProofError {
     Inclusion {
         /// The entry's place.
         seq: Seq,
+    },
+    /// A head is not its author's.
+    #[error(transparent)]
+    Head(#[from] CryptoError),
+    /// The heads are of two lives, or stand in no order, or bring what they do not need.
+    #[error("expected two heads of one life of a log, the shorter one first, got others")]
+    Heads,
+    /// The hashes beside the heads do not lead from one to the other.
+    #[error("expected hashes that lead to the second head's root, got others")]
+    Branch,
+    /// One log has both heads.
+    #[error("expected two versions of a log at length {length}, got one and the same")]
+    NoFork {
+        /// Where they would have to differ.
+        length: u64,
     },
     /// The receipt does not acknowledge the entry.
     #[error("expected a receipt that acknowledges {seq}, got one that only knows of it")]

@@ -10,12 +10,14 @@
 
 mod delivery;
 mod error;
+mod evidence;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::delivery::{Delivery, ProvenDelivery};
 pub use self::error::ProofError;
+pub use self::evidence::{Evidence, ProvenFork};
 use crate::crypto::hash::body_hash;
 use crate::limits::PROOF_SIZE_MAX;
 
@@ -25,6 +27,8 @@ use crate::limits::PROOF_SIZE_MAX;
 pub enum Proof {
     /// 1: a message is at its recipient, by the recipient's word.
     Delivery(Box<Delivery>),
+    /// 2: an author has signed two versions of its log.
+    Fork(Box<Evidence>),
 }
 
 /// What a proof has proven.
@@ -32,7 +36,9 @@ pub enum Proof {
 #[non_exhaustive]
 pub enum Proven {
     /// A message is at its recipient, by the recipient's word.
-    Delivery(ProvenDelivery),
+    Delivery(Box<ProvenDelivery>),
+    /// An author has signed two versions of its log.
+    Fork(Box<ProvenFork>),
 }
 
 impl Proof {
@@ -41,6 +47,7 @@ impl Proof {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Delivery(delivery) => seal(DELIVERY, delivery),
+            Self::Fork(evidence) => seal(FORK, evidence),
         }
     }
 
@@ -65,6 +72,7 @@ impl Proof {
         let place = content.get(MAGIC.len() + 1..).and_then(<[u8]>::split_first);
         match place.ok_or(ProofError::Damaged)? {
             (&DELIVERY, fields) => Ok(Self::Delivery(open(fields)?)),
+            (&FORK, fields) => Ok(Self::Fork(open(fields)?)),
             (kind, _) => Err(ProofError::Kind(*kind)),
         }
     }
@@ -73,9 +81,10 @@ impl Proof {
     ///
     /// # Errors
     /// [`ProofError`] names the first that does not hold.
-    pub fn verify(&self) -> Result<Proven, ProofError> {
+    pub fn verify(self) -> Result<Proven, ProofError> {
         match self {
-            Self::Delivery(delivery) => delivery.verify().map(Proven::Delivery),
+            Self::Delivery(delivery) => Ok(Proven::Delivery(Box::new(delivery.verify()?))),
+            Self::Fork(evidence) => Ok(Proven::Fork(Box::new(evidence.verify()?))),
         }
     }
 }
@@ -97,3 +106,4 @@ fn open<T: DeserializeOwned>(fields: &[u8]) -> Result<T, ProofError> {
 const MAGIC: [u8; 8] = *b"peermqpf";
 const VERSION: u8 = 1;
 const DELIVERY: u8 = 1;
+const FORK: u8 = 2;

@@ -5,8 +5,9 @@ use proptest::prelude::*;
 
 use crate::crypto::hash::Hash;
 use crate::crypto::{Identity, Verifier};
-use crate::log::{Head, Item};
+use crate::log::{Branch, Head, Item, Peaks};
 use crate::sync::body::{BodyChunk, Want};
+use crate::sync::proof::Evidence;
 use crate::sync::*;
 use crate::types::{Epoch, Ranges, Recipient, Seq};
 
@@ -51,6 +52,15 @@ fn advance() -> UnverifiedAdvance {
     }
 }
 
+fn fork() -> Evidence {
+    let head = Head { author: author().id(), epoch: Epoch(7), length: 3, root: Hash([6; 32]) };
+    let branch = Branch {
+        peaks: Peaks::from_parts(3, vec![Hash([1; 32]), Hash([2; 32])]).unwrap(),
+        cover: vec![Hash([3; 32]), Hash([4; 32])],
+    };
+    Evidence::of_branch(author().id(), head.sign(&author()), advance().head, branch)
+}
+
 fn messages() -> Vec<Message> {
     let author = *author().id().as_bytes();
     let epoch = Epoch(7);
@@ -84,6 +94,11 @@ fn messages() -> Vec<Message> {
             first_chunk: 2,
         }),
         Message::Body(BodyChunk { number: 2, sealed: Bytes::from_static(b"sealed") }),
+        Message::Heads(Heads {
+            followed: vec![Tag::new(&[1; 32], &self::author().id())],
+            heads: vec![(Tag::new(&[2; 32], &self::author().id()), advance().head)],
+        }),
+        Message::Evidence(Box::new(fork())),
     ]
 }
 
@@ -162,7 +177,7 @@ fn every_field_of_a_receipt_is_under_its_signature() {
 
 proptest! {
     #[test]
-    fn no_bytes_are_a_panic(kind in 1u8..=9, payload in prop::collection::vec(any::<u8>(), 0..400)) {
+    fn no_bytes_are_a_panic(kind in 1u8..=11, payload in prop::collection::vec(any::<u8>(), 0..400)) {
         let frame = Frame { kind: Kind::from_byte(kind).unwrap(), payload: payload.into() };
         let _ = Message::decode(&frame);
     }

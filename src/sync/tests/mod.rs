@@ -1,5 +1,6 @@
 //! The session as a whole, and the bytes of its messages.
 
+mod forks;
 mod messages;
 mod pair;
 mod proofs;

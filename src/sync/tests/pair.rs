@@ -9,6 +9,7 @@ use peermq_storage::{Batch, MemoryStore, Store as _};
 use crate::crypto::hash::body_hash;
 use crate::crypto::{Identity, Salt, Suite};
 use crate::log::{ChunkBudget, Draft, DraftBody, InboxTree, Log, Peaks};
+use crate::sync::proof::ProvenFork;
 use crate::sync::*;
 use crate::types::{Epoch, Id, Instant, Ranges, Recipient, Seq, UnixMs};
 
@@ -33,9 +34,21 @@ pub(super) struct End {
     pub(super) returned: Vec<Returned>,
     /// Writes that wait for [`End::finish_writes`].
     pub(super) writes: VecDeque<Store>,
+    /// Whether reads wait for [`End::finish_loads`].
+    pub(super) holds_loads: bool,
+    loads: VecDeque<Load>,
     /// Frames on their way out.
     pub(super) frames: VecDeque<Frame>,
     pub(super) room: u64,
+    /// The logs of others that this end follows.
+    pub(super) followed: Vec<Followed>,
+    /// Heads that were to be compared.
+    pub(super) heads: Vec<(Id, crate::log::SignedHead)>,
+    /// Forks that are "durable" here.
+    pub(super) forks: Vec<ProvenFork>,
+    /// Checkpoints that were compared.
+    pub(super) reached: Vec<u64>,
+    pub(super) events: Vec<Event>,
     pub(super) closed: Option<Reason>,
 }
 
@@ -51,8 +64,9 @@ impl End {
         let store = MemoryStore::new();
         let id = identity.id();
         let log = Log::open(&store, id, EPOCH).unwrap();
+        let config = SessionConfig { identity, peer, grant, session_hash: [7; 32] };
         Self {
-            session: Session::new(SessionConfig { identity, peer, grant }, Instant(0)),
+            session: Session::new(config, Instant(0)),
             id,
             peer,
             store,
@@ -64,8 +78,15 @@ impl End {
             receipts: Vec::new(),
             returned: Vec::new(),
             writes: VecDeque::new(),
+            holds_loads: false,
+            loads: VecDeque::new(),
             frames: VecDeque::new(),
             room: u64::MAX,
+            followed: Vec::new(),
+            heads: Vec::new(),
+            forks: Vec::new(),
+            reached: Vec::new(),
+            events: Vec::new(),
             closed: None,
         }
     }
@@ -73,7 +94,8 @@ impl End {
     /// A session like this one's, over what this end holds: the next connection.
     pub(super) fn reconnect(&mut self, identity_seed: u8) {
         let identity = Arc::new(Identity::from_seed(&[identity_seed; 32]));
-        let config = SessionConfig { identity, peer: self.peer, grant: Grant::Receive };
+        let (peer, grant, session_hash) = (self.peer, Grant::Receive, [7; 32]);
+        let config = SessionConfig { identity, peer, grant, session_hash };
         self.session = Session::new(config, Instant(0));
         self.frames.clear();
         self.writes.clear();
@@ -102,18 +124,33 @@ impl End {
 
     /// One input, and all that comes of it but writes.
     pub(super) fn handle(&mut self, input: Input) {
-        let _ = self.session.handle(input, Instant(0));
+        self.handle_at(input, Instant(0));
+    }
+
+    /// One input at its time.
+    pub(super) fn handle_at(&mut self, input: Input, now: Instant) {
+        let _ = self.session.handle(input, now);
         while let Some(output) = self.session.poll_output() {
             match output {
                 Output::Transmit(frame) => self.frames.push_back(frame),
+                Output::Load(load) if self.holds_loads => self.loads.push_back(load),
                 Output::Load(load) => {
                     let loaded = self.load(load);
-                    let _ = self.session.handle(Input::Loaded(loaded), Instant(0));
+                    let _ = self.session.handle(Input::Loaded(loaded), now);
                 }
                 Output::Store(store) => self.writes.push_back(store),
-                Output::Event(_) => {}
+                Output::Event(event) => self.events.push(event),
                 Output::Close(reason) => self.closed = Some(reason),
             }
+        }
+    }
+
+    /// Answers all reads that wait, and lets none wait from now on.
+    pub(super) fn finish_loads(&mut self) {
+        self.holds_loads = false;
+        while let Some(load) = self.loads.pop_front() {
+            let loaded = self.load(load);
+            self.handle(Input::Loaded(loaded));
         }
     }
 
@@ -126,6 +163,7 @@ impl End {
                         self.inbox.push_leaf(entry.leaf, |_, _| {});
                     }
                     self.entries.extend(received.entries);
+                    self.reached.extend(received.reached);
                     (self.follow, self.head) = (received.follow, Some(received.head));
                     Stored::Received(self.receipts())
                 }
@@ -137,9 +175,23 @@ impl End {
                     self.receipts.extend(receipts);
                     Stored::Receipts
                 }
+                Store::Heads(heads) => {
+                    self.heads.extend(heads);
+                    Stored::Heads
+                }
+                Store::Fork(fork) => {
+                    self.forks.push(*fork);
+                    Stored::Fork
+                }
             };
             self.handle(Input::Stored(stored));
         }
+    }
+
+    /// The root of this end's log at a length.
+    pub(super) fn root_at(&self, length: u64) -> crate::crypto::hash::Hash {
+        let mut log = Log::open(&self.store, self.id, EPOCH).unwrap();
+        log.root_at(&self.store, length).unwrap().unwrap()
     }
 
     pub(super) fn texts(&self) -> Vec<String> {
@@ -158,6 +210,7 @@ impl End {
                     epoch: EPOCH,
                     follow: self.follow.clone(),
                     receipts: self.receipts().receipts,
+                    checkpoints: Vec::new(),
                 };
                 Loaded::Opening(Opening {
                     lives: vec![Life { epoch: EPOCH, length: self.log.length() }],
@@ -165,8 +218,11 @@ impl End {
                     receipts: self.receipts.clone(),
                     held: if known { vec![held] } else { Vec::new() },
                     room: self.room,
+                    forked: Vec::new(),
+                    followed: self.followed.clone(),
                 })
             }
+            Load::Followed => Loaded::Followed(self.followed.clone()),
             Load::Chunk { epoch, from, checkpoints, budget } => {
                 let recipient = Recipient::Peer(*self.peer.as_bytes());
                 let budget = ChunkBudget { bytes: budget, items: 4_096, checkpoints: &checkpoints };

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use peermq::crypto::Identity;
-use peermq::log::Draft;
+use peermq::log::{Draft, SignedHead};
 use peermq::queue::{Mark, Place, Queue, Quota};
+use peermq::sync::proof::ProvenFork;
 use peermq::sync::{Load, Received, Returned, SignedReceipt};
 use peermq::types::{Id, UnixMs};
 use peermq_storage::FaultyDisk;
@@ -40,6 +41,8 @@ pub(crate) enum Job {
     Receive { end: End, peer: Id, received: Box<Received> },
     Acknowledge { end: End, peer: Id, receipts: Vec<SignedReceipt> },
     Recall { end: End, peer: Id, returned: Box<Returned> },
+    Compare { end: End, heads: Vec<(Id, SignedHead)> },
+    Fork { end: End, fork: Box<ProvenFork> },
     Mark { from: usize, places: Vec<Place>, to: Mark },
     Add { peer: Id, quota: Option<Quota> },
     Remove { peer: Id },
@@ -53,6 +56,8 @@ impl Job {
             Self::Receive { end, .. }
             | Self::Acknowledge { end, .. }
             | Self::Recall { end, .. }
+            | Self::Compare { end, .. }
+            | Self::Fork { end, .. }
             | Self::Load { end, .. } => Some(*end),
             Self::Send { .. } | Self::Mark { .. } | Self::Add { .. } | Self::Remove { .. } => None,
         }

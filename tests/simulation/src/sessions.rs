@@ -36,7 +36,11 @@ impl World {
     fn session(&self, at: usize, with: usize, grant: Grant) -> Session {
         let identity = Arc::clone(&self.nodes[at].identity);
         let peer = self.nodes[with].id();
-        Session::new(SessionConfig { identity, peer, grant }, self.now)
+        // Both ends have it, and no other session of this world.
+        let mut session_hash = [0; 32];
+        session_hash[..8].copy_from_slice(&self.link_count.to_be_bytes());
+        let config = SessionConfig { identity, peer, grant, session_hash };
+        Session::new(config, self.now)
     }
 
     /// What a node that is up lets another do.
@@ -74,6 +78,8 @@ impl World {
             Output::Store(Store::Received(received)) => Job::Receive { end, peer, received },
             Output::Store(Store::Returned(returned)) => Job::Recall { end, peer, returned },
             Output::Store(Store::Receipts(receipts)) => Job::Acknowledge { end, peer, receipts },
+            Output::Store(Store::Heads(heads)) => Job::Compare { end, heads },
+            Output::Store(Store::Fork(fork)) => Job::Fork { end, fork },
             Output::Close(reason) => return self.on_close(end, &reason),
             _ => return Ok(()),
         };

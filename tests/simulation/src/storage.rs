@@ -18,6 +18,8 @@ enum Done {
     Received { end: End, peer: Id, epoch: Epoch },
     Acknowledged { end: End },
     Recalled { end: End },
+    Compared { end: End },
+    Frozen { end: End },
     Marked { from: usize, places: Vec<Place>, to: Mark },
     Added { peer: Id },
     Removed { peer: Id },
@@ -136,6 +138,13 @@ impl World {
             Job::Recall { end, peer, returned } => {
                 queue.recall(&peer, &returned).map(|()| Done::Recalled { end })
             }
+            Job::Compare { end, heads } => {
+                queue.compare_heads(heads).map(|()| Done::Compared { end })
+            }
+            Job::Fork { end, fork } => {
+                queue.add_fork(&fork);
+                Ok(Done::Frozen { end })
+            }
             Job::Mark { from, places, to } => queue.mark(&places, to).map(|()| {
                 self.oracle.marking((node, from), &places);
                 Done::Marked { from, places, to }
@@ -173,6 +182,8 @@ impl World {
             }
             Done::Recalled { end } => self.input(end, Input::Stored(Stored::Returned)),
             Done::Acknowledged { end } => self.input(end, Input::Stored(Stored::Receipts)),
+            Done::Compared { end } => self.input(end, Input::Stored(Stored::Heads)),
+            Done::Frozen { end } => self.input(end, Input::Stored(Stored::Fork)),
             Done::Marked { from, places, to } => {
                 self.oracle.marked((node, from), &places, to);
                 self.forget_given(node, from, &places);
@@ -213,6 +224,16 @@ impl World {
                 self.input(end, Input::LocalMarks(epoch))?;
             }
         }
+        for (id, epoch, heads) in changes.checkpoints {
+            let peer = self.node_of(&id);
+            for end in self.ends_of(node, Some(peer)) {
+                self.input(end, Input::Checkpoints { epoch, heads: heads.clone() })?;
+            }
+        }
+        if let Some((id, _)) = changes.forked.first() {
+            return Invariant::HonestIsNotBlamed
+                .breach(format_args!("{node} holds {id} for one with two logs"));
+        }
         Ok(())
     }
 
@@ -228,6 +249,7 @@ impl World {
                 .chunk(&id, epoch, from, &checkpoints, budget)
                 .map(|chunk| Loaded::Chunk { epoch, from, chunk }),
             Load::Receipts { epoch } => queue.receipts(&id, epoch).map(Loaded::Receipts),
+            Load::Followed => Ok(Loaded::Followed(queue.followed(&id))),
             other => panic!("expected a known read, got {other:?}"),
         };
         match loaded {

@@ -1,0 +1,181 @@
+//! Comparing heads with another reader of the same logs.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::error::Misbehaviour;
+use super::frame::Kind;
+use super::heads::{Followed, Heads, Tag};
+use super::message::{FEATURE_EVIDENCE, FEATURE_HEADS, Message};
+use super::proof::{Evidence, ProvenFork};
+use crate::crypto::Verifier;
+use crate::limits::{FOLLOWED_COUNT_MAX, HEADS_COUNT_MAX, HEADS_INTERVAL_MS, HEADS_TAG_COUNT_MAX};
+use crate::log::SignedHead;
+use crate::types::{Epoch, Id, Instant};
+
+/// What both sides know of logs that both follow.
+#[derive(Debug)]
+pub(super) struct Comparing {
+    session: [u8; 32],
+    /// What the peer understands.
+    features: u64,
+    followed: BTreeMap<Tag, Followed>,
+    /// The logs that the peer follows too, and what it was told of them.
+    common: BTreeMap<Tag, Told>,
+    /// Verified heads on their way into the store, the newest of each log.
+    heard: BTreeMap<Id, SignedHead>,
+    is_storing: bool,
+    /// When to look again for what has grown.
+    look: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    head: Option<(Epoch, u64)>,
+    evidence: bool,
+}
+
+impl Comparing {
+    pub(super) const fn new(session: [u8; 32]) -> Self {
+        Self {
+            session,
+            features: 0,
+            followed: BTreeMap::new(),
+            common: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            is_storing: false,
+            look: None,
+        }
+    }
+
+    /// Both sides have said hello.
+    pub(super) fn open(
+        &mut self,
+        features: u64,
+        followed: Vec<Followed>,
+        now: Instant,
+    ) -> Vec<Message> {
+        self.features = features;
+        self.on_followed(followed, now)
+    }
+
+    /// The store told what is followed: what of it is news to the peer.
+    pub(super) fn on_followed(&mut self, followed: Vec<Followed>, now: Instant) -> Vec<Message> {
+        if self.features & FEATURE_HEADS == 0 {
+            return Vec::new();
+        }
+        self.look = Some(now + HEADS_INTERVAL);
+        let mut new = Vec::new();
+        for log in followed {
+            let tag = Tag::new(&self.session, &log.author);
+            let is_known = self.followed.contains_key(&tag);
+            if !is_known && self.followed.len() == FOLLOWED_COUNT_MAX {
+                continue;
+            }
+            if self.followed.insert(tag, log).is_none() {
+                new.push(tag);
+            }
+        }
+        let named = new.chunks(HEADS_TAG_COUNT_MAX);
+        let named = named.map(|tags| Heads { followed: tags.to_vec(), heads: Vec::new() });
+        let mut messages: Vec<_> = named.map(Message::Heads).collect();
+        messages.extend(self.tell());
+        messages
+    }
+
+    /// The peer named logs or told of heads: what it gets in return.
+    pub(super) fn on_heads(&mut self, heads: Heads) -> Result<Vec<Message>, Misbehaviour> {
+        let named = heads.followed.iter().chain(heads.heads.iter().map(|(tag, _)| tag));
+        for tag in named.filter(|tag| self.followed.contains_key(tag)) {
+            self.common.entry(*tag).or_default();
+        }
+        for (tag, head) in heads.heads {
+            let Some(log) = self.followed.get(&tag) else { continue };
+            if !log.head.is_some_and(|ours| is_news(&ours, &head)) {
+                continue;
+            }
+            let verified = head.verify(&Verifier::new(&log.author));
+            verified.map_err(|_| Misbehaviour::Signature(Kind::Heads))?;
+            self.heard.insert(log.author, head);
+        }
+        Ok(self.tell())
+    }
+
+    /// The peer passed evidence on: what it proves, when that concerns this node and is new to it.
+    pub(super) fn on_evidence(
+        &mut self,
+        evidence: Evidence,
+    ) -> Result<Option<ProvenFork>, Misbehaviour> {
+        let logs = self.followed.values_mut();
+        let mut logs = logs.filter(|log| log.author.as_bytes() == evidence.author());
+        let Some(log) = logs.next().filter(|log| log.evidence.is_none()) else { return Ok(None) };
+        let fork = evidence.verify().map_err(|_| Misbehaviour::Evidence)?;
+        log.evidence = Some(Box::new(fork.evidence().clone()));
+        Ok(Some(fork))
+    }
+
+    /// Heads for the store to compare, unless it is busy with some.
+    pub(super) fn next_batch(&mut self) -> Option<Vec<(Id, SignedHead)>> {
+        if self.is_storing || self.heard.is_empty() {
+            return None;
+        }
+        self.is_storing = true;
+        Some(std::mem::take(&mut self.heard).into_iter().collect())
+    }
+
+    /// The store has compared them.
+    pub(super) const fn on_stored(&mut self) {
+        self.is_storing = false;
+    }
+
+    /// Whether it is time to look for what has grown.
+    pub(super) fn on_timeout(&mut self, now: Instant) -> bool {
+        self.look.take_if(|look| now >= *look).is_some()
+    }
+
+    /// When to look again.
+    pub(super) const fn timeout(&self) -> Option<Instant> {
+        self.look
+    }
+
+    /// Whether the peer speaks of heads at all.
+    pub(super) const fn is_open(&self) -> bool {
+        self.features & FEATURE_HEADS != 0
+    }
+
+    /// What the peer follows too and was not told yet.
+    fn tell(&mut self) -> Vec<Message> {
+        let (mut heads, mut messages) = (Vec::new(), Vec::new());
+        for (tag, told) in &mut self.common {
+            let Some(log) = self.followed.get(tag) else { continue };
+            if let Some(head) = log.head.filter(|head| told.head < Some(place(head))) {
+                told.head = Some(place(&head));
+                heads.push((*tag, head));
+            }
+            if let Some(evidence) = &log.evidence
+                && self.features & FEATURE_EVIDENCE != 0
+                && !std::mem::replace(&mut told.evidence, true)
+            {
+                messages.push(Message::Evidence(evidence.clone()));
+            }
+        }
+        let told = heads.chunks(HEADS_COUNT_MAX);
+        let told = told.map(|heads| Heads { followed: Vec::new(), heads: heads.to_vec() });
+        messages.extend(told.map(Message::Heads));
+        messages
+    }
+}
+
+/// Whether a head says more of the same life than ours, or something else: what is shorter its
+/// teller compares with ours.
+fn is_news(ours: &SignedHead, theirs: &SignedHead) -> bool {
+    let same_length = theirs.length == ours.length;
+    let says_more = theirs.length > ours.length || same_length && theirs.root != ours.root;
+    theirs.epoch == ours.epoch && says_more
+}
+
+const fn place(head: &SignedHead) -> (Epoch, u64) {
+    (head.epoch, head.length)
+}
+
+const HEADS_INTERVAL: Duration = Duration::from_millis(HEADS_INTERVAL_MS);
