@@ -8,6 +8,7 @@
 //! The row `lives` holds, after a version byte of 1 and in postcard, the epochs of the ended lives
 //! that are served, newest first: a list of at most 15 varints.
 
+use bytes::Bytes;
 use peermq_storage::{Batch, Store};
 
 use super::changes::Reborn;
@@ -55,7 +56,7 @@ impl Queue {
             }
             _ => (stored, Serving::Goes),
         };
-        let lost = self.earlier_life()?.filter(|_| earlier.length == 0);
+        let lost = lost_life(&*self.store)?.filter(|_| earlier.length == 0);
         let earlier = lost.unwrap_or(earlier);
         let newest = stored.epoch.max(earlier.epoch);
         let epoch = first_epoch(now).max(Epoch(newest.0.saturating_add(1)));
@@ -96,19 +97,12 @@ impl Queue {
     /// everyone.
     pub(super) fn remember_life(&mut self, earlier: &Tip) -> Result<(), QueueError> {
         let is_known = self.outbox.life(earlier.epoch).is_some();
-        let known = self.earlier_life()?;
+        let known = lost_life(&*self.store)?;
         if is_known || known.is_some_and(|known| !earlier.is_past(&known)) {
             return Ok(());
         }
         self.batch.put(layout::meta(EARLIER), row::encode(earlier));
         Ok(())
-    }
-
-    /// The newest life of this node's log that its store has lost.
-    pub(super) fn earlier_life(&self) -> Result<Option<Tip>, QueueError> {
-        let row = self.store.get(&layout::meta(EARLIER))?;
-        let damaged = || QueueError::Damaged("the end of an earlier life");
-        row.map(|row| row::decode(&row).ok_or_else(damaged)).transpose()
     }
 }
 
@@ -139,6 +133,27 @@ pub(super) fn ended_lives(store: &dyn Store) -> Result<Vec<Epoch>, QueueError> {
     let Some(row) = store.get(&layout::meta(LIVES))? else { return Ok(Vec::new()) };
     let lives: Option<Lives> = row::decode(&row);
     Ok(lives.ok_or(QueueError::Damaged("a list of epochs"))?.0)
+}
+
+/// The newest life of this node's log that its store has lost.
+fn lost_life(store: &dyn Store) -> Result<Option<Tip>, QueueError> {
+    let row = store.get(&layout::meta(EARLIER))?;
+    let damaged = || QueueError::Damaged("the end of an earlier life");
+    row.map(|row| row::decode(&row).ok_or_else(damaged)).transpose()
+}
+
+/// The keys of the rows about earlier lives that cannot be read.
+pub(super) fn unreadable_lives(store: &dyn Store) -> Result<Vec<Bytes>, QueueError> {
+    let read = [(LIVES, ended_lives(store).map(drop)), (EARLIER, lost_life(store).map(drop))];
+    let mut damaged = Vec::new();
+    for (name, read) in read {
+        match read {
+            Ok(()) => {}
+            Err(QueueError::Damaged(_)) => damaged.push(layout::meta(name)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(damaged)
 }
 
 #[derive(serde::Deserialize)]

@@ -18,7 +18,7 @@ use super::check::{Fault, Finding, Part, Remedy};
 use super::dispatch::LogKey;
 use super::error::QueueError;
 use super::peer_book::PeerBook;
-use super::{check, row};
+use super::{EPOCH, Queue, check, row};
 use crate::limits::BACKUP_BATCH_SIZE;
 use crate::log;
 use crate::log::layout::{self, Keys};
@@ -158,14 +158,17 @@ fn begin_anew(store: &dyn Store, damaged: Epoch, now: UnixMs) -> Result<(), Queu
     put_epoch(store, Epoch((now.0 / 1_000).max(damaged.0.saturating_add(1))))
 }
 
-/// The epoch is that of the newest log; without any the next open chooses one.
+/// The epoch, unless a row names it, is that of the newest log; without any the next open chooses one.
 fn name_epoch(store: &dyn Store) -> Result<(), QueueError> {
+    if Queue::epoch_in(store)?.is_some() {
+        return Ok(());
+    }
     log::lives(store)?.last().map_or(Ok(()), |newest| put_epoch(store, *newest))
 }
 
 fn put_epoch(store: &dyn Store, epoch: Epoch) -> Result<(), QueueError> {
     let mut batch = Batch::new();
-    batch.put(layout::meta("epoch"), epoch.0.to_be_bytes().to_vec());
+    batch.put(layout::meta(EPOCH), epoch.0.to_be_bytes().to_vec());
     Ok(store.commit(batch)?)
 }
 

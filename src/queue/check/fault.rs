@@ -62,8 +62,11 @@ pub enum Fault {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The row that names the epoch.
-    #[error("expected an epoch of 8 bytes, got other bytes")]
+    #[error("expected an epoch of 8 bytes, got other bytes or none")]
     Epoch,
+    /// The row of the lives that have ended, or that of a life that the store has lost.
+    #[error("expected the lives of this node's log before this one, got other bytes")]
+    Lives,
     /// A row of the peer book.
     #[error("expected a peer's row, got other bytes or a peer twice")]
     Peer,
@@ -121,10 +124,10 @@ impl Finding {
         match (&self.part, &self.fault) {
             (Part::Log { .. }, Fault::Log(fault)) if fault.is_derived() => Remedy::Rebuild,
             (Part::Log { .. }, _) => Remedy::NewEpoch,
-            (Part::Node, _) => Remedy::Rebuild,
+            (Part::Node, Fault::Epoch) => Remedy::Rebuild,
             (Part::Received { .. }, Fault::Tally) => Remedy::Rebuild,
             (Part::Received { .. } | Part::Delivery { .. }, _) => Remedy::AskAgain,
-            (Part::Peers | Part::Nobodys, _) => Remedy::SetAside,
+            (Part::Node | Part::Peers | Part::Nobodys, _) => Remedy::SetAside,
         }
     }
 }

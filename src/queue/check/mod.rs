@@ -13,7 +13,9 @@ use peermq_storage::Store;
 pub use self::fault::{Fault, Finding, Part, Remedy};
 use super::dispatch::LogKey;
 use super::error::QueueError;
+use super::lives::unreadable_lives;
 use super::peer_book::PeerBook;
+use super::{EPOCH, Queue};
 use crate::log::{self, layout};
 use crate::types::{Epoch, Id};
 
@@ -36,6 +38,9 @@ pub fn check(
     observer: &mut dyn CheckObserver,
 ) -> Result<(), QueueError> {
     let epoch = check_epoch(store, observer)?;
+    for key in unreadable_lives(store)? {
+        observer.found(Finding::new(Part::Node, key, Fault::Lives));
+    }
     let peers = PeerBook::read(store, *me, |key| {
         observer.found(Finding::new(Part::Peers, key, Fault::Peer));
     })?;
@@ -56,18 +61,22 @@ pub fn check(
     Ok(())
 }
 
-/// The epoch of this node's log; `None` in a new store and in one that names none.
+/// The epoch of this node's log; `None` in a new store and in one that does not name it.
 fn check_epoch(
     store: &dyn Store,
     observer: &mut dyn CheckObserver,
 ) -> Result<Option<Epoch>, QueueError> {
-    let key = layout::meta("epoch");
-    let Some(row) = store.get(&key)? else { return Ok(None) };
-    let epoch = <[u8; 8]>::try_from(&row[..]).ok().map(|epoch| Epoch(u64::from_be_bytes(epoch)));
-    if epoch.is_none() {
-        observer.found(Finding::new(Part::Node, key, Fault::Epoch));
+    let epoch = Queue::epoch_in(store);
+    let is_named = match &epoch {
+        Ok(None) => log::lives(store)?.is_empty(),
+        Err(QueueError::Damaged(_)) => false,
+        _ => true,
+    };
+    if is_named {
+        return epoch;
     }
-    Ok(epoch)
+    observer.found(Finding::new(Part::Node, layout::meta(EPOCH), Fault::Epoch));
+    Ok(None)
 }
 
 /// The lives of authors' logs of which there is an author row or a block.

@@ -26,8 +26,13 @@ fn report(node: &Node) -> Report {
     report
 }
 
+/// What a check finds.
+pub(super) fn findings(node: &Node) -> Vec<Finding> {
+    report(node).findings
+}
+
 /// An author and a reader after marks of each kind and receipts, both in order.
-fn settled_pair() -> (Node, Node) {
+pub(super) fn settled_pair() -> (Node, Node) {
     let (mut author, mut reader) = author_and_reader();
     for start in (0..120).step_by(40) {
         author.send_numbers(reader.id(), start..start + 40);
@@ -181,6 +186,26 @@ fn an_index_and_counts_are_made_again() {
     put(&author, &key, vec![7; 24]);
     assert_eq!(mend(&mut author).len(), 2);
     assert_eq!(author.send(reader.id(), b"next").seq, Seq(120));
+}
+
+#[test]
+fn facts_about_lives_that_are_lost_or_changed_are_found_and_mended() {
+    let (mut author, _) = settled_pair();
+    let epoch = author.queue.epoch();
+    for (name, row) in [("lives", vec![9]), ("earlier", vec![]), ("epoch", vec![1])] {
+        put(&author, &layout::meta(name), row);
+        let found = findings(&author);
+        let [finding] = &found[..] else { panic!("{found:?}") };
+        assert_eq!(finding.part, Part::Node);
+        assert_eq!(mend(&mut author), [layout::meta(name)]);
+        assert_eq!(author.queue.epoch(), epoch);
+    }
+    let mut batch = Batch::new();
+    batch.remove(layout::meta("epoch"));
+    author.store.commit(batch).unwrap();
+    assert!(matches!(findings(&author)[..], [Finding { fault: Fault::Epoch, .. }]));
+    mend(&mut author);
+    assert_eq!(author.queue.epoch(), epoch);
 }
 
 #[test]
