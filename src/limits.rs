@@ -32,6 +32,9 @@ pub const BLOCK_ENTRY_COUNT_MAX: usize = 256;
 pub const BLOCK_SIZE_MAX: usize = 65_536;
 /// Lowest level of tree nodes kept in a block; below it the leaf hashes are at hand.
 pub const BLOCK_NODE_LEVEL_MIN: u8 = 4;
+/// Lowest level of tree nodes kept in a block that took the place of others: below it at most 255
+/// leaf hashes are at hand.
+pub const REWRITTEN_NODE_LEVEL_MIN: u8 = 8;
 /// Levels of a Merkle range: a length is a u64.
 pub const TREE_LEVEL_MAX: u8 = 63;
 /// Peaks of a list of at most 2^64 - 1 leaves: one for each bit of its length.
@@ -51,6 +54,8 @@ pub const OUTBOX_INDEX_BLOCK_COUNT: usize = 256;
 pub const OUTBOX_INDEX_PLACE_COUNT: usize = 8_192;
 /// Blocks of one log that its serving keeps parsed: what the hashes of one gap lie in.
 pub const BLOCK_CACHE_COUNT: usize = 64;
+/// Bytes of blocks that one step of rewriting reads: 2 ms of the storage thread's time.
+pub const REWRITE_READ_SIZE: usize = 256 * 1024;
 /// Lives of one author that are followed without the user's word.
 pub const EPOCH_COUNT_MAX: usize = 16;
 
@@ -166,6 +171,10 @@ pub const BACKUP_BATCH_SIZE: usize = 4 << 20;
 pub const BACKUP_PENDING_SIZE_MAX: usize = 64 << 20;
 /// Bytes of a batch beyond which no more chunks of useless bodies are removed with it.
 pub const SWEEP_SIZE_MAX: usize = 4 << 20;
+/// Bytes of keys of useless chunks that are removed with one batch: some 1 000 chunks.
+pub const SWEEP_SIZE: usize = 64 * 1024;
+/// Entries of no more use from which on a pass over the blocks may be worth its while.
+pub const LITTER_COUNT_MIN: u64 = 16_384;
 /// Entries that one receipt may span without being broken up by what has changed: 64 chunks of a
 /// log's sets, so that one reading loads no more than stays in memory.
 pub const RECEIPT_SPAN_MAX: u64 = 4 << 20;
@@ -213,6 +222,8 @@ pub const PROBE_MS_MAX: u64 = 5_000;
 /// Milliseconds between two syncs of the head mark: one more fsync a second costs a busy node
 /// little.
 pub const HEAD_MARK_SYNC_MS: u64 = 1_000;
+/// Milliseconds after which entries of no more use go, however few: 10 minutes.
+pub const RECLAIM_AFTER_MS: u64 = 10 * 60 * 1_000;
 /// Frames read ahead of a session's machine.
 pub const FRAME_COUNT_MAX: usize = 4;
 /// Chunks of a long body read from the store at a time: 256 KiB, so that other reads get their turn.

@@ -7,13 +7,16 @@ use super::block::{
 };
 use super::idempotency::IdempotencyHash;
 use crate::crypto::hash::Hash;
-use crate::limits::{BLOCK_ENTRY_COUNT_MAX, BLOCK_NODE_LEVEL_MIN, BLOCK_SIZE_MAX};
+use crate::limits::{
+    BLOCK_ENTRY_COUNT_MAX, BLOCK_NODE_LEVEL_MIN, BLOCK_SIZE_MAX, REWRITTEN_NODE_LEVEL_MIN,
+};
 use crate::types::{Index, Recipient, Seq};
 
 /// A block in the making.
 #[derive(Debug)]
 pub(super) struct BlockBuilder {
     end: u64,
+    node_level_min: u8,
     recipients: Vec<(Recipient, Seq)>,
     recipient_rows: BTreeMap<Recipient, u8>,
     entries: Vec<[u8; ENTRY_ROW_SIZE]>,
@@ -37,8 +40,18 @@ pub(super) struct BuiltBlock {
 impl BlockBuilder {
     /// An empty block whose first entry will be `first`.
     pub(super) const fn new(first: Index) -> Self {
+        Self::with_nodes_from(BLOCK_NODE_LEVEL_MIN, first)
+    }
+
+    /// The same for a block that takes the place of others.
+    pub(super) const fn rewriting(first: Index) -> Self {
+        Self::with_nodes_from(REWRITTEN_NODE_LEVEL_MIN, first)
+    }
+
+    const fn with_nodes_from(node_level_min: u8, first: Index) -> Self {
         Self {
             end: first.0,
+            node_level_min,
             recipients: Vec::new(),
             recipient_rows: BTreeMap::new(),
             entries: Vec::new(),
@@ -49,6 +62,11 @@ impl BlockBuilder {
         }
     }
 
+    /// The length of the log after the newest entry.
+    pub(super) const fn end(&self) -> u64 {
+        self.end
+    }
+
     /// Whether nothing was pushed yet.
     pub(super) const fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -57,7 +75,7 @@ impl BlockBuilder {
     /// Whether one more entry keeps the block within its bounds. An empty block has room for any.
     pub(super) fn has_room_for<B: AsRef<[u8]>>(&self, content: &Content<B>) -> bool {
         let levels = self.end.trailing_ones();
-        let nodes = levels.saturating_sub(u32::from(BLOCK_NODE_LEVEL_MIN) - 1);
+        let nodes = levels.saturating_sub(u32::from(self.node_level_min) - 1);
         let nodes = usize::try_from(nodes).expect("a u64 has 64 bits");
         let rows = RECIPIENT_ROW_SIZE + ENTRY_ROW_SIZE + KEY_ROW_SIZE + nodes * HASH_SIZE;
         let size = self.size() + rows + content.header_column().len() + content.body_column().len();
@@ -90,7 +108,7 @@ impl BlockBuilder {
 
     /// Adds a node that the newest entry completes: lowest levels first.
     pub(super) fn push_node(&mut self, level: u8, hash: Hash) {
-        if level >= BLOCK_NODE_LEVEL_MIN {
+        if level >= self.node_level_min {
             self.nodes.push(hash.0);
         }
     }
@@ -103,7 +121,7 @@ impl BlockBuilder {
         let last = self.end.checked_sub(1).filter(|_| !self.is_empty());
         let last = Index(last.expect("a block holds at least one entry"));
         let mut bytes = Vec::with_capacity(self.size());
-        bytes.extend([BLOCK_VERSION, BLOCK_NODE_LEVEL_MIN]);
+        bytes.extend([BLOCK_VERSION, self.node_level_min]);
         for count in [self.entries.len(), self.recipients.len(), self.keys.len()] {
             let count = u16::try_from(count).expect("a block has at most 256 entries");
             bytes.extend(count.to_be_bytes());
@@ -121,8 +139,14 @@ impl BlockBuilder {
         BuiltBlock { last, bytes, recipients: self.recipients }
     }
 
+    /// Whether entries of another block keep this one within its bounds, whatever their nodes.
+    pub(super) fn has_room_for_block(&self, entries: usize, size: usize) -> bool {
+        self.entries.len() + entries <= BLOCK_ENTRY_COUNT_MAX
+            && self.size() + size <= BLOCK_SIZE_MAX
+    }
+
     /// Bytes of all columns.
-    fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         HEAD_SIZE
             + self.recipients.len() * RECIPIENT_ROW_SIZE
             + self.entries.as_flattened().len()

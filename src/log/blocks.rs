@@ -98,6 +98,12 @@ impl Blocks {
         Ok(root.expect("the block holds the subtree's last leaf"))
     }
 
+    /// Forgets the blocks that were read: others may have taken their place.
+    pub(super) fn forget(&mut self) {
+        self.kept.clear();
+        self.order.clear();
+    }
+
     fn keep(&mut self, block: &Block) {
         if self.order.len() == BLOCK_CACHE_COUNT
             && let Some(oldest) = self.order.pop_front()

@@ -17,7 +17,7 @@ const EPOCH: Epoch = Epoch(1_700_000_000);
 #[test]
 fn every_structure_is_what_it_always_was() {
     let mut found = String::new();
-    for (name, bytes) in [headers(), trees(), envelopes(), store()].concat() {
+    for (name, bytes) in [headers(), trees(), envelopes(), store(), rewritten()].concat() {
         let line = format!("{name} = {}", hex::encode(bytes));
         writeln!(found, "{}", line.trim_end()).unwrap();
     }
@@ -118,6 +118,27 @@ fn store() -> Vec<(String, Vec<u8>)> {
     store.commit(batch).unwrap();
     let pairs = store.scan(&[0][..]..&[0xff][..]).map(Result::unwrap);
     pairs.map(|(key, bytes)| value(format!("stored {}", hex::encode(&key)), bytes)).collect()
+}
+
+/// The rows of three blocks that became one of which one entry is left.
+fn rewritten() -> Vec<(String, Vec<u8>)> {
+    let store = MemoryStore::new();
+    let mut log = Log::open(&store, author().id(), EPOCH).unwrap();
+    let peer = Recipient::Peer([2; 32]);
+    let inline = |to| draft(to, DraftBody::Inline(Bytes::from_static(b"golden")));
+    for drafts in [vec![inline(peer); 16], vec![inline(Recipient::Everyone)], vec![inline(peer)]] {
+        let mut batch = Batch::new();
+        log.append(&store, &drafts, &mut batch).unwrap();
+        log.flush_index(&mut batch);
+        store.commit(batch).unwrap();
+    }
+    let mut batch = Batch::new();
+    let step = RewriteStep { from: 0, end: 18, worth: Worth::Half, now: UnixMs(0) };
+    let is_useless = |to: &Recipient, _| Ok::<_, LogError>(*to != Recipient::Everyone);
+    log.rewrite(&store, &step, is_useless, &mut batch).unwrap();
+    store.commit(batch).unwrap();
+    let pairs = store.scan(&[0][..]..&[0xff][..]).map(Result::unwrap);
+    pairs.map(|(key, row)| value(format!("rewritten {}", hex::encode(&key)), row)).collect()
 }
 
 fn draft(recipient: Recipient, body: DraftBody) -> Draft {

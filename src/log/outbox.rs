@@ -91,6 +91,11 @@ impl Outbox {
         self.end
     }
 
+    /// The log's length up to which rows are written.
+    pub(super) const fn indexed(&self) -> u64 {
+        self.indexed
+    }
+
     /// The seq of the next entry to a recipient.
     pub(super) fn next_seq(
         &mut self,
@@ -251,7 +256,7 @@ impl Row {
         }
     }
 
-    fn write(next_seq: u64, places: &[Place]) -> Vec<u8> {
+    pub(super) fn write(next_seq: u64, places: &[Place]) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(NEXT_SIZE + places.len() * PLACE_SIZE);
         bytes.extend(next_seq.to_be_bytes());
         for Place { last, first_seq } in places {

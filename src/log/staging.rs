@@ -1,15 +1,62 @@
-//! Long bodies on their way into the log: chunks stored before the entry that they belong to.
+//! Long bodies on their way into the log, and out of it: chunks stored before the entry that they
+//! belong to, and after it.
 //!
-//! A mark stands beside the chunks until the entry's commit takes it away. So an open finds what a
-//! crash left behind by the marks alone, however many bodies there are.
+//! A mark stands beside the chunks until the entry's commit takes it away, and again from the commit
+//! that drops the entry's body. So an open finds what a crash left behind by the marks alone, however
+//! many bodies there are.
 
 use bytes::Bytes;
 use peermq_storage::{Batch, Store};
 
+use super::block::Content;
 use super::error::LogError;
-use super::layout;
+use super::{Decoded, Header, layout};
 use crate::crypto::Salt;
-use crate::limits::BODY_BATCH_SIZE_MAX;
+use crate::limits::{BODY_BATCH_SIZE_MAX, BODY_CHUNK_SIZE};
+
+/// A long body whose entry is there no more: its chunks are to be removed, the last ones first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Abandoned {
+    salt: Salt,
+    size: u64,
+    chunks: u32,
+}
+
+impl Abandoned {
+    /// The body of an entry; none when it is in the block.
+    pub(super) fn of(content: &Content<Bytes>) -> Option<Self> {
+        let Content::Long { header, body_len } = content else { return None };
+        let Ok(Decoded::Header(header)) = Header::decode(header) else { return None };
+        let chunk_size = u32::try_from(BODY_CHUNK_SIZE).expect("a chunk's size fits u32");
+        let chunks = body_len.div_ceil(chunk_size);
+        Some(Self { salt: header.salt, size: u64::from(*body_len), chunks })
+    }
+
+    /// Bytes of the sealed body.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Notes that the chunks belong to no entry.
+    pub(super) fn mark(&self, batch: &mut Batch) {
+        batch.put(layout::staging(&self.salt), Bytes::new());
+    }
+
+    /// Removes chunks while the batch stays below `size_max`, and with the last one the mark. Returns
+    /// whether all are removed.
+    pub fn remove(&mut self, batch: &mut Batch, size_max: usize) -> bool {
+        while let Some(last) = self.chunks.checked_sub(1) {
+            if batch.size() >= size_max {
+                return false;
+            }
+            batch.remove(layout::own_chunk(&self.salt, last));
+            self.chunks = last;
+        }
+        settle(batch, &self.salt);
+        true
+    }
+}
 
 /// Stores one sealed chunk of a body whose entry will bear `salt`; the first chunk goes first.
 pub fn stage(batch: &mut Batch, salt: &Salt, number: u32, sealed: impl Into<Bytes>) {

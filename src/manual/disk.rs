@@ -40,7 +40,11 @@
 //! Entries have the indexes LAST + 1 - n to LAST. The entries to one recipient have seqs that count
 //! on from the one in its row.
 //!
-//! Nodes: those of the lowest level kept (4) and above whose last leaf is in the block, in the order
+//! An entry that is of no more use becomes gone when its block is written anew, with neighbours that
+//! fit into one block with it: under the key of the last of them, in one batch with the outbox rows
+//! that tell of them. Its idempotency key goes with it.
+//!
+//! Nodes: those of the lowest level kept (4; 8 in a block that was written anew) and above whose last leaf is in the block, in the order
 //! in which the entries complete them, lower levels first. With first = LAST + 1 - n and
 //! end = LAST + 1, there are (end >> l) - (first >> l) of level l. Node (l, i), whose last leaf is
 //! q = (i + 1) 2^l - 1, has before it those that end among the leaves first to q - 1, and those of
@@ -109,7 +113,8 @@
 //!
 //! Key of a chunk: `13`, salt 16, chunk number 4. Value: 32 768 sealed bytes, the last chunk less.
 //! Key of a mark: `14`, salt 16. Value: empty. The mark is there until the entry with that salt is
-//! committed; an open removes marks and their chunks.
+//! committed, and again from the batch on in which the entry becomes gone until its chunks are
+//! removed, the last ones first; an open removes marks and their chunks.
 //!
 //! # Received block
 //!
@@ -123,7 +128,7 @@
 //! | version| entries         | index of the first entry in the author's    |
 //! |   1    | n               | log                                         |
 //! +--------+-----------------+---------------------------------------------+
-//! | bytes of the header and body columns of all blocks of the log before 8 |
+//! | bytes of the headers and bodies, as they came, of all blocks before  8 |
 //! +------------------------------------------------------------------------+
 //! | n x entry: kind 1, header length 1, body length 2,                   8 |
 //! |            index less that of the first 4                              |
@@ -139,8 +144,11 @@
 //! | 0 inline | header as received | of the sealed body, at most 4 096 | sealed body |
 //! | 1 apart | header as received | 0 | nothing: see received body chunks |
 //! | 2 gone | leaf hash, length 32 | 0 | nothing |
+//! | 3 dropped | leaf hash; its length is that of the header that it had, not 32 | of the body that it had in the block | nothing |
 //!
-//! Entries have the seqs LAST + 1 - n to LAST; blocks of a log leave no seq out.
+//! Entries have the seqs LAST + 1 - n to LAST; blocks of a log leave no seq out. An entry that was
+//! cleared, rejected or lost becomes dropped when its block is written anew, with neighbours that fit
+//! into one block with it. Its lengths stay what they were, so that the bytes before each block do.
 //!
 //! # Author row, tally
 //!

@@ -1,6 +1,7 @@
 //! The log against a model: a list of entries, and the tree by its recursive definition.
 
 mod damage;
+mod rewriting;
 mod sending;
 mod serving;
 
