@@ -3,7 +3,7 @@
 //!
 //! | row | in postcard, after a version byte of 1 |
 //! |---|---|
-//! | author | signed head (137 to 155 bytes) · next announcement · bytes of headers and bodies in all blocks · peaks of the log (a list of at most 64 hashes) · next seq · peaks over the leaf hashes of the entries to this node (likewise) |
+//! | author | signed head (137 to 155 bytes) · next announcement · bytes of headers and bodies in all blocks, as they came · peaks of the log (a list of at most 64 hashes) · next seq · peaks over the leaf hashes of the entries to this node (likewise) |
 //! | tally | unread bytes · unread entries · bytes of held long bodies among them · seqs whose body is missing · the lowest seq that may be unread · that may not be stored · that may not be archived |
 //!
 //! Numbers are varints. The author row is written with each stored group, the tally with each

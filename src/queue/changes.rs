@@ -27,14 +27,16 @@ pub struct Changes {
     pub checkpoints: Vec<(Id, Epoch, Vec<SignedHead>)>,
     /// Authors' logs that have forked.
     pub forked: Vec<(Id, Forked)>,
+    /// Whether so much is of no more use that a pass over the blocks is worth its while.
+    pub is_littered: bool,
 }
 
 impl Changes {
     /// Whether nothing happened.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self { grown, unread, marked, wanting, acked, stale, reborn, checkpoints, forked } =
-            self;
+        let Self { grown, unread, marked, wanting, acked, stale, reborn, .. } = self;
+        let Self { checkpoints, forked, is_littered, .. } = self;
         grown.is_empty()
             && unread.is_empty()
             && marked.is_empty()
@@ -44,6 +46,7 @@ impl Changes {
             && reborn.is_empty()
             && checkpoints.is_empty()
             && forked.is_empty()
+            && !is_littered
     }
 }
 

@@ -204,6 +204,12 @@ impl Delivery {
         self.counts
     }
 
+    /// How many entries the recipient is done with: archived or rejected.
+    pub(super) const fn done_count(&self) -> u64 {
+        let [_, archived, rejected] = self.counts;
+        archived.saturating_add(rejected)
+    }
+
     /// Which of the sets hold a seq: stored, archived, rejected.
     pub(super) fn states(&mut self, store: &dyn Store, seq: Seq) -> Result<[bool; 3], QueueError> {
         let chunk = self.sets.chunk(store, seq.0)?;

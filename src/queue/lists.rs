@@ -195,7 +195,7 @@ impl Outbox {
     }
 
     /// The lives that are served, oldest first.
-    fn epochs(&self) -> Vec<Epoch> {
+    pub(super) fn epochs(&self) -> Vec<Epoch> {
         self.ended.keys().copied().chain([self.log.epoch()]).collect()
     }
 

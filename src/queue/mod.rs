@@ -44,6 +44,8 @@ mod recall;
 mod receipts;
 mod received_block;
 mod received_block_builder;
+mod received_rewrite;
+mod reclaim;
 mod repair;
 mod row;
 mod seq_set;
@@ -74,12 +76,13 @@ pub use peer_book::{Peer, PeerState};
 pub use place::Place;
 pub use proving::Receipted;
 pub use quota::{Quota, Usage};
+pub use reclaim::{Intent, Pass};
 pub use repair::Repair;
 pub use sets::Mark;
 pub use standing::Stale;
 pub use writing::Acknowledged;
 
-use crate::limits::SWEEP_SIZE_MAX;
+use crate::limits::{SWEEP_SIZE, SWEEP_SIZE_MAX};
 use crate::log::{self, Tip, layout};
 use crate::planted;
 use crate::sync::Life;
@@ -90,6 +93,7 @@ use forks::Forks;
 use inbox::Inbox;
 use outbox::Outbox;
 use peer_book::PeerBook;
+use reclaim::Reclaim;
 
 /// All of a node's durable state.
 #[derive(Debug)]
@@ -110,6 +114,7 @@ pub struct Queue {
     outbox: Outbox,
     dispatch: Dispatch,
     backups: Backups,
+    reclaim: Reclaim,
 }
 
 impl Queue {
@@ -133,7 +138,7 @@ impl Queue {
         unread.for_each(|log| dispatch.wake(log.key));
         let (batch, changes, woken) = (Batch::new(), Changes::default(), Vec::new());
         let (is_broken, stale, shown) = (false, None, None);
-        let backups = Backups::default();
+        let (backups, reclaim) = (Backups::default(), Reclaim::new());
         Ok(Self {
             store,
             me,
@@ -149,6 +154,7 @@ impl Queue {
             outbox,
             dispatch,
             backups,
+            reclaim,
         })
     }
 
@@ -211,13 +217,18 @@ impl Queue {
             self.peers.stage(&mut self.batch);
         }
         self.forks.stage(&mut self.batch);
-        self.inbox.bodies.sweep(&mut self.batch, SWEEP_SIZE_MAX);
+        let sweep_size = SWEEP_SIZE_MAX.min(self.batch.size() + SWEEP_SIZE);
+        self.inbox.bodies.sweep(&mut self.batch, sweep_size);
+        self.reclaim.sweep(&mut self.batch, sweep_size);
         if !self.batch.is_empty() && !planted::is("ack-before-fsync") {
             self.backups.note(&self.batch);
             self.store.commit(std::mem::take(&mut self.batch))?;
         }
         self.outbox.on_committed();
         self.inbox.on_committed();
+        if self.reclaim.on_committed() {
+            self.outbox.on_rewritten();
+        }
         self.woken.drain(..).for_each(|log| self.dispatch.wake(log));
         let mut changes = std::mem::take(&mut self.changes);
         let life = Life { epoch: self.outbox.log.epoch(), length: self.outbox.log.length() };
@@ -225,6 +236,7 @@ impl Queue {
             let Recipient::Peer(id) = recipient else { continue };
             changes.grown.extend(self.peers.known(&id).map(|id| (id, life)));
         }
+        changes.is_littered = self.is_littered();
         Ok(changes)
     }
 
@@ -232,7 +244,7 @@ impl Queue {
     /// no use are still to be removed.
     #[must_use]
     pub fn has_leftovers(&self) -> bool {
-        self.inbox.bodies.has_useless()
+        self.inbox.bodies.has_useless() || self.reclaim.has_abandoned()
     }
 
     /// The place in keys of one life of an author's log.

@@ -34,7 +34,7 @@ pub(super) struct Outbox {
     /// The drafts with an idempotency key.
     keyed: BTreeMap<(Recipient, IdempotencyHash), Seq>,
     drafts_size: usize,
-    deliveries: BTreeMap<(u32, Epoch), Delivery>,
+    pub(super) deliveries: BTreeMap<(u32, Epoch), Delivery>,
     /// Recipients, and lives, whose delivery the batch in the making changes.
     touched: Vec<(u32, Epoch)>,
 }
@@ -137,6 +137,12 @@ impl Outbox {
         self.keyed.clear();
         self.drafts_size = 0;
         self.touched.clear();
+    }
+
+    /// A step that wrote blocks anew is durable.
+    pub(super) fn on_rewritten(&mut self) {
+        self.log.on_rewritten();
+        self.ended.values_mut().for_each(Log::on_rewritten);
     }
 
     /// One life of the log, if it is served.

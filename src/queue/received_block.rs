@@ -13,7 +13,9 @@
 //! | | headers |
 //! | | bodies |
 //!
-//! Kinds: 0 inline; 1 its body is not in the block; 2 gone, its leaf hash in place of the header.
+//! Kinds: 0 inline; 1 its body is not in the block; 2 gone, its leaf hash in place of the header; 3
+//! dropped, likewise, but with the lengths of the header and the body that it had: what the blocks
+//! after this one say of those before them stays true.
 
 use std::ops::Range;
 
@@ -47,16 +49,24 @@ pub(super) struct StoredEntry {
 pub(super) enum StoredContent {
     /// The header, and the sealed body when it is inline.
     Entry { header: Bytes, body: Option<Bytes> },
-    /// The leaf hash.
+    /// The leaf hash: the author had no more.
     Gone { leaf: Hash },
+    /// The leaf hash, and the lengths of what was dropped here.
+    Dropped { leaf: Hash, lens: Lens },
+}
+
+/// Bytes of a header and of the body beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lens {
+    pub(super) header: u8,
+    pub(super) body: u16,
 }
 
 /// An entry's row.
 #[derive(Debug, Clone, Copy)]
 struct Row {
     kind: u8,
-    header_len: usize,
-    body_len: usize,
+    lens: Lens,
     index_offset: u64,
 }
 
@@ -78,16 +88,22 @@ impl ReceivedBlock {
             return None;
         }
         let mut block = Self { first, end, headers_at, bodies_at: headers_at, bytes };
-        let (mut header_size, mut total) = (0, 0);
+        let (mut header_size, mut body_size, mut total) = (0, 0, 0);
         for row in block.raw_rows() {
             let row = Row::read(row)?;
             block.first_index().0.checked_add(row.index_offset)?;
-            header_size += row.header_len;
+            header_size += row.header_column();
+            body_size += row.body_column();
             total += row.size();
         }
         block.bodies_at += header_size;
         block.size_before().checked_add(u64::try_from(total).ok()?)?;
-        (headers_at + total == block.bytes.len()).then_some(block)
+        (block.bodies_at + body_size == block.bytes.len()).then_some(block)
+    }
+
+    /// Bytes of the block.
+    pub(super) const fn size(&self) -> usize {
+        self.bytes.len()
     }
 
     /// The seqs of its entries.
@@ -100,7 +116,7 @@ impl ReceivedBlock {
         self.number_at(SIZE_BEFORE_AT)
     }
 
-    /// Bytes of each entry's header and inline body, in order.
+    /// Bytes of each entry's header and inline body as they came, in order.
     pub(super) fn sizes(&self) -> impl Iterator<Item = usize> + '_ {
         self.rows().map(|row| row.size())
     }
@@ -110,8 +126,8 @@ impl ReceivedBlock {
         let (mut header_at, mut body_at) = (self.headers_at, self.bodies_at);
         let entries = self.rows().zip(self.first..).map(move |(row, place)| {
             let at = (header_at, body_at);
-            header_at += row.header_len;
-            body_at += row.body_len;
+            header_at += row.header_column();
+            body_at += row.body_column();
             (row, place, at)
         });
         let skipped = entries.skip_while(move |(_, place, _)| *place < seq.0);
@@ -119,14 +135,15 @@ impl ReceivedBlock {
     }
 
     fn entry(&self, row: Row, seq: Seq, (header_at, body_at): (usize, usize)) -> StoredEntry {
-        let header = self.bytes.slice(header_at..header_at + row.header_len);
+        let header = self.bytes.slice(header_at..header_at + row.header_column());
+        let leaf = |header: Bytes| {
+            Hash(*header.first_chunk().expect("parse saw that a leaf hash has 32 bytes"))
+        };
         let content = match row.kind {
-            KIND_GONE => {
-                let leaf = header.first_chunk().expect("parse saw that a leaf hash has 32 bytes");
-                StoredContent::Gone { leaf: Hash(*leaf) }
-            }
+            KIND_GONE => StoredContent::Gone { leaf: leaf(header) },
+            KIND_DROPPED => StoredContent::Dropped { leaf: leaf(header), lens: row.lens },
             kind => {
-                let body = || self.bytes.slice(body_at..body_at + row.body_len);
+                let body = || self.bytes.slice(body_at..body_at + row.body_column());
                 StoredContent::Entry { header, body: (kind == KIND_INLINE).then(body) }
             }
         };
@@ -152,26 +169,41 @@ impl ReceivedBlock {
     }
 }
 
+impl Lens {
+    /// Of a header, and a body that is empty or inline.
+    pub(super) fn of(header: &[u8], body: &[u8]) -> Self {
+        Self {
+            header: u8::try_from(header.len()).expect("no header exceeds 255 bytes"),
+            body: u16::try_from(body.len()).expect("an inline body is at most 4 096 bytes"),
+        }
+    }
+}
+
 impl Row {
     /// `None` when no entry can have such a row.
-    fn read([kind, header_len, b0, b1, index_offset @ ..]: &[u8; ROW_SIZE]) -> Option<Self> {
-        let row = Self {
-            kind: *kind,
-            header_len: usize::from(*header_len),
-            body_len: usize::from(u16::from_be_bytes([*b0, *b1])),
-            index_offset: u32::from_be_bytes(*index_offset).into(),
-        };
-        let sound = match row.kind {
-            KIND_INLINE => row.body_len <= INLINE_BODY_SIZE_MAX,
-            KIND_APART => row.body_len == 0,
-            KIND_GONE => row.header_len == LEAF_SIZE && row.body_len == 0,
+    fn read([kind, header, b0, b1, index_offset @ ..]: &[u8; ROW_SIZE]) -> Option<Self> {
+        let lens = Lens { header: *header, body: u16::from_be_bytes([*b0, *b1]) };
+        let index_offset = u32::from_be_bytes(*index_offset).into();
+        let sound = match *kind {
+            KIND_INLINE | KIND_DROPPED => usize::from(lens.body) <= INLINE_BODY_SIZE_MAX,
+            KIND_APART => lens.body == 0,
+            KIND_GONE => usize::from(lens.header) == LEAF_SIZE && lens.body == 0,
             _ => false,
         };
-        sound.then_some(row)
+        sound.then_some(Self { kind: *kind, lens, index_offset })
     }
 
-    const fn size(&self) -> usize {
-        self.header_len + self.body_len
+    /// Bytes of header and body as they came.
+    fn size(&self) -> usize {
+        usize::from(self.lens.header) + usize::from(self.lens.body)
+    }
+
+    fn header_column(&self) -> usize {
+        if self.kind == KIND_DROPPED { LEAF_SIZE } else { usize::from(self.lens.header) }
+    }
+
+    fn body_column(&self) -> usize {
+        if self.kind == KIND_DROPPED { 0 } else { usize::from(self.lens.body) }
     }
 }
 
@@ -179,6 +211,7 @@ pub(super) const BLOCK_VERSION: u8 = 1;
 pub(super) const KIND_INLINE: u8 = 0;
 pub(super) const KIND_APART: u8 = 1;
 pub(super) const KIND_GONE: u8 = 2;
+pub(super) const KIND_DROPPED: u8 = 3;
 pub(super) const HEAD_SIZE: usize = SIZE_BEFORE_AT + 8;
 pub(super) const ROW_SIZE: usize = 8;
 const FIRST_INDEX_AT: usize = 3;

@@ -1,58 +1,73 @@
 //! Writing a received block: columns grow entry by entry and are joined once.
 
 use super::received_block::{
-    BLOCK_VERSION, HEAD_SIZE, KIND_APART, KIND_GONE, KIND_INLINE, ROW_SIZE,
+    BLOCK_VERSION, HEAD_SIZE, KIND_APART, KIND_DROPPED, KIND_GONE, KIND_INLINE, Lens, ROW_SIZE,
+    StoredContent, StoredEntry,
 };
 use crate::limits::{BLOCK_ENTRY_COUNT_MAX, BLOCK_SIZE_MAX};
 use crate::sync::{Content, ReceivedEntry};
 use crate::types::{Index, Seq};
 
 /// A received block in the making.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ReceivedBlockBuilder {
     first_index: Index,
     size_before: u64,
+    size_after: u64,
     last: Seq,
     rows: Vec<[u8; ROW_SIZE]>,
     headers: Vec<u8>,
     bodies: Vec<u8>,
 }
 
+/// What a block holds of an entry.
+#[derive(Debug, Clone, Copy)]
+struct Columns<'a> {
+    kind: u8,
+    lens: Lens,
+    header: &'a [u8],
+    body: &'a [u8],
+}
+
 impl ReceivedBlockBuilder {
-    /// A block that begins with `first`. `size_before` is what all blocks before it hold.
+    /// A block that begins with `first`. `size_before` is what all blocks before it held.
     pub(super) fn new(first: &ReceivedEntry, size_before: u64) -> Self {
-        let (rows, headers, bodies) = (Vec::new(), Vec::new(), Vec::new());
-        let (first_index, last) = (first.index, first.seq);
-        let mut block = Self { first_index, size_before, last, rows, headers, bodies };
+        let mut block = Self::begin(first.index, first.seq, size_before);
         let fits = block.push(first);
         assert!(fits, "an empty block has room for any one entry");
         block
     }
 
+    /// An empty block for entries from a place on.
+    pub(super) fn begin(first_index: Index, first: Seq, size_before: u64) -> Self {
+        let (rows, headers, bodies) = (Vec::new(), Vec::new(), Vec::new());
+        Self {
+            first_index,
+            size_before,
+            size_after: size_before,
+            last: first,
+            rows,
+            headers,
+            bodies,
+        }
+    }
+
     /// Adds the next entry, unless the block is full or its index too far from the first's.
     #[must_use]
     pub(super) fn push(&mut self, entry: &ReceivedEntry) -> bool {
-        let (kind, header, body) = columns(entry);
-        let offset = entry.index.0.checked_sub(self.first_index.0).map(u32::try_from);
-        let Some(Ok(offset)) = offset else { return false };
-        let size = self.size() + ROW_SIZE + header.len() + body.len();
-        if self.rows.len() == BLOCK_ENTRY_COUNT_MAX || size > BLOCK_SIZE_MAX {
-            return false;
-        }
-        let header_len = u8::try_from(header.len()).expect("no header exceeds 255 bytes");
-        let body_len = u16::try_from(body.len()).expect("an inline body is at most 4 096 bytes");
-        let ([b0, b1], [i0, i1, i2, i3]) = (body_len.to_be_bytes(), offset.to_be_bytes());
-        self.rows.push([kind, header_len, b0, b1, i0, i1, i2, i3]);
-        self.headers.extend_from_slice(header);
-        self.bodies.extend_from_slice(body);
-        self.last = entry.seq;
-        true
+        self.push_columns(entry.index, entry.seq, Columns::of_received(entry))
     }
 
-    /// Bytes of headers and bodies in this block and all before it.
-    pub(super) fn size_after(&self) -> u64 {
-        let own = u64::try_from(self.headers.len() + self.bodies.len());
-        self.size_before.saturating_add(own.expect("a block is at most 64 KiB"))
+    /// Adds the next entry of another block, unless this one is full or its index too far from the
+    /// first's.
+    #[must_use]
+    pub(super) fn push_stored(&mut self, entry: &StoredEntry) -> bool {
+        self.push_columns(entry.index, entry.seq, Columns::of_stored(&entry.content))
+    }
+
+    /// Bytes of headers and bodies in this block and all before it, as they came.
+    pub(super) const fn size_after(&self) -> u64 {
+        self.size_after
     }
 
     /// The seq of the last entry, and the columns joined.
@@ -69,17 +84,57 @@ impl ReceivedBlockBuilder {
         (self.last, bytes)
     }
 
-    fn size(&self) -> usize {
+    /// Bytes of the block.
+    pub(super) fn size(&self) -> usize {
         HEAD_SIZE + self.rows.len() * ROW_SIZE + self.headers.len() + self.bodies.len()
+    }
+
+    fn push_columns(&mut self, index: Index, seq: Seq, columns: Columns<'_>) -> bool {
+        let Columns { kind, lens, header, body } = columns;
+        let offset = index.0.checked_sub(self.first_index.0).map(u32::try_from);
+        let Some(Ok(offset)) = offset else { return false };
+        let size = self.size() + ROW_SIZE + header.len() + body.len();
+        if self.rows.len() == BLOCK_ENTRY_COUNT_MAX || size > BLOCK_SIZE_MAX {
+            return false;
+        }
+        let ([b0, b1], [i0, i1, i2, i3]) = (lens.body.to_be_bytes(), offset.to_be_bytes());
+        self.rows.push([kind, lens.header, b0, b1, i0, i1, i2, i3]);
+        self.headers.extend_from_slice(header);
+        self.bodies.extend_from_slice(body);
+        let size = u64::from(lens.header) + u64::from(lens.body);
+        self.size_after = self.size_after.saturating_add(size);
+        self.last = seq;
+        true
     }
 }
 
-/// An entry's kind, header column and body column.
-fn columns(entry: &ReceivedEntry) -> (u8, &[u8], &[u8]) {
-    match &entry.content {
-        Content::Entry { header, body: Some(body), .. } => (KIND_INLINE, header, body),
-        Content::Entry { header, body: None, .. } => (KIND_APART, header, &[]),
-        Content::Gone => (KIND_GONE, &entry.leaf.0, &[]),
+impl<'a> Columns<'a> {
+    fn of_received(entry: &'a ReceivedEntry) -> Self {
+        match &entry.content {
+            Content::Entry { header, body, .. } => Self::of_entry(header, body.as_deref()),
+            Content::Gone => Self::new(KIND_GONE, &entry.leaf.0, &[]),
+        }
+    }
+
+    fn of_stored(content: &'a StoredContent) -> Self {
+        match content {
+            StoredContent::Entry { header, body } => Self::of_entry(header, body.as_deref()),
+            StoredContent::Gone { leaf } => Self::new(KIND_GONE, &leaf.0, &[]),
+            StoredContent::Dropped { leaf, lens } => {
+                Self { lens: *lens, ..Self::new(KIND_DROPPED, &leaf.0, &[]) }
+            }
+        }
+    }
+
+    fn of_entry(header: &'a [u8], body: Option<&'a [u8]>) -> Self {
+        match body {
+            Some(body) => Self::new(KIND_INLINE, header, body),
+            None => Self::new(KIND_APART, header, &[]),
+        }
+    }
+
+    fn new(kind: u8, header: &'a [u8], body: &'a [u8]) -> Self {
+        Self { kind, lens: Lens::of(header, body), header, body }
     }
 }
 
@@ -196,7 +251,24 @@ mod tests {
         let head = "010003000000000000012c0000000000000007";
         let rows = "000200010000000001010000000000010220000000010040";
         let (headers, bodies) = (format!("aaabac{}", "09".repeat(32)), "ba");
-        assert_eq!(hex::encode(bytes), format!("{head}{rows}{headers}{bodies}"));
+        assert_eq!(hex::encode(&bytes), format!("{head}{rows}{headers}{bodies}"));
+
+        let block = ReceivedBlock::parse(last, bytes.into()).unwrap();
+        let mut dropped = ReceivedBlockBuilder::begin(Index(300), Seq(5), 7);
+        for mut entry in block.entries_from(Seq(0)) {
+            if entry.seq == Seq(5) {
+                let (leaf, lens) = (Hash([8; 32]), Lens { header: 2, body: 1 });
+                entry.content = StoredContent::Dropped { leaf, lens };
+            }
+            assert!(dropped.push_stored(&entry));
+        }
+        assert_eq!(dropped.size_after(), 43);
+        let rows = rows.replacen("00", "03", 1);
+        let headers = format!("{}ac{}", "08".repeat(32), "09".repeat(32));
+        let (last, bytes) = dropped.finish();
+        assert_eq!(hex::encode(&bytes), format!("{head}{rows}{headers}"));
+        let again = ReceivedBlock::parse(last, bytes.into()).unwrap();
+        assert_eq!(again.sizes().collect::<Vec<_>>(), block.sizes().collect::<Vec<_>>());
     }
 
     #[test]

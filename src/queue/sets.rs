@@ -38,6 +38,13 @@ pub enum Mark {
     Gone,
 }
 
+impl Mark {
+    /// Whether a reader may still ask for the body.
+    pub(super) const fn is_kept(self) -> bool {
+        matches!(self, Self::Unread | Self::Archived)
+    }
+}
+
 /// A set that is kept: each mark but unread, and where long bodies are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {

@@ -122,10 +122,13 @@ impl Queue {
         let may_be_behind = self.stale.is_some() || epoch != self.epoch();
         let found = self.outbox.delivery(&*self.store, peer, number, epoch)?;
         let Some((delivery, log)) = found else { return Ok(Merged::Nothing) };
+        let before = delivery.done_count();
         let merged = delivery.merge(&*self.store, log, receipt)?;
+        let done = delivery.done_count().saturating_sub(before);
         if delivery.is_changed() {
             self.outbox.touch(number, epoch);
         }
+        self.litter(done);
         Ok(match merged {
             // Of a store that was set back a peer knows more.
             Merged::Refused(_) if may_be_behind => Merged::Nothing,
@@ -200,6 +203,9 @@ impl Queue {
         let moved = self.inbox.mark(&*self.store, &mut self.batch, key, place.range(), to)?;
         for run in moved.from_unread.iter() {
             self.dispatch.settle(key, &run);
+        }
+        if !to.is_kept() {
+            self.litter(moved.from_unread.count() + moved.from_archived.count());
         }
         if !moved.from_unread.is_empty() {
             note(&mut self.changes.marked, (place.from, place.epoch));

@@ -146,7 +146,7 @@ impl<'a> Walk<'a> {
         let mark = self.log.sets.mark_of(self.store, entry.seq).map_err(sets)?;
         let held = self.log.sets.contains(self.store, Kind::Held, entry.seq).map_err(sets)?;
         let missing = self.log.sets.contains(self.store, Kind::Missing, entry.seq).map_err(sets)?;
-        let leaf = self.content(entry, held)?;
+        let leaf = self.content(entry, mark, held)?;
         self.inbox.push_leaf(leaf, |_, _| ());
         self.size = self.size.saturating_add(size);
         self.next = entry.seq.0.saturating_add(1);
@@ -169,10 +169,12 @@ impl<'a> Walk<'a> {
     }
 
     /// Holds header and body against each other and their place; gives the leaf hash.
-    fn content(&self, entry: &StoredEntry, held: bool) -> Result<Hash, Fault> {
+    fn content(&self, entry: &StoredEntry, mark: Mark, held: bool) -> Result<Hash, Fault> {
         let seq = entry.seq;
         let (header, body) = match &entry.content {
             StoredContent::Gone { leaf } => return Ok(*leaf),
+            StoredContent::Dropped { .. } if mark.is_kept() => return Err(Fault::Body(seq.0)),
+            StoredContent::Dropped { leaf, .. } => return Ok(*leaf),
             StoredContent::Entry { header, body } => (header, body),
         };
         let decoded = Header::decode(header).map_err(|_| Fault::Header(seq.0))?;

@@ -11,6 +11,7 @@ mod marks;
 mod model;
 mod pair;
 mod readers;
+mod reclaim;
 mod sending;
 mod standing;
 

@@ -1,0 +1,173 @@
+//! Space that comes back: what may go goes, and nobody misses it.
+
+use super::check::{findings, settled_pair};
+use super::*;
+use crate::log::Worth;
+
+/// A whole pass; says what it freed.
+fn pass(node: &mut Node, worth: Worth, intent: Intent) -> u64 {
+    let mut pass = Pass::new(worth, intent);
+    while !pass.is_over() {
+        pass = node.queue.reclaim(pass, NOW).unwrap();
+        node.queue.commit().unwrap();
+    }
+    while node.queue.has_leftovers() {
+        node.queue.commit().unwrap();
+    }
+    pass.freed()
+}
+
+fn size(node: &Node) -> u64 {
+    let rows = node.store.scan(&[0]..&[0xff]).map(Result::unwrap);
+    rows.map(|(key, row)| u64::try_from(key.len() + row.len()).unwrap()).sum()
+}
+
+/// Brings the reader's receipts to the author.
+fn acknowledge(author: &mut Node, reader: &mut Node) {
+    let receipts = reader.queue.opening(&author.id()).unwrap().held.remove(0).receipts;
+    let signed = receipts.into_iter().map(|receipt| receipt.sign(&reader.identity)).collect();
+    author.queue.acknowledge(&reader.id(), signed).unwrap();
+    author.queue.commit().unwrap();
+}
+
+#[test]
+fn what_both_sides_are_done_with_goes_and_the_rest_stays_as_it_was() {
+    let (mut author, mut reader) = settled_pair();
+    for node in [&mut author, &mut reader] {
+        let before = size(node);
+        let told = pass(node, Worth::Any, Intent::Tell);
+        assert_eq!(size(node), before, "telling writes nothing");
+        assert!(told > 0);
+        let freed = pass(node, Worth::Any, Intent::Free);
+        assert_eq!(freed, told);
+        assert!(findings(node).is_empty(), "{:?}", findings(node));
+        assert_eq!(pass(node, Worth::Any, Intent::Free), 0);
+    }
+    let held = |node: &mut Node, set| {
+        let page = node.queue.list(set, None).unwrap();
+        page.items.iter().map(|item| item.seq.0).collect::<Vec<_>>()
+    };
+    // 0-59 archived, of them 20-29 cleared; 70 rejected.
+    let archived: Vec<_> = (0..20).chain(30..60).collect();
+    let unread: Vec<_> = (60..70).chain(71..120).collect();
+    assert_eq!(held(&mut reader, ListSet::Archived), archived);
+    assert_eq!(held(&mut reader, ListSet::Unread), unread);
+    assert_eq!(held(&mut author, ListSet::Sent), unread);
+    assert_eq!(reader.take(1, 200), unread);
+    reader.crash();
+    author.crash();
+    assert_eq!(reader.take(1, 200), unread);
+    assert!(findings(&author).is_empty() && findings(&reader).is_empty());
+}
+
+#[test]
+fn what_is_only_stored_or_archived_here_is_kept() {
+    let (mut author, mut reader) = author_and_reader();
+    author.send_numbers(reader.id(), 0..40);
+    reader.receive_all(&mut author);
+    acknowledge(&mut author, &mut reader);
+    assert_eq!(pass(&mut author, Worth::Any, Intent::Tell), 0);
+    reader.mark(author.id(), 0..=39, Mark::Archived).unwrap();
+    assert_eq!(pass(&mut reader, Worth::Any, Intent::Tell), 0);
+    acknowledge(&mut author, &mut reader);
+    assert!(pass(&mut author, Worth::Any, Intent::Tell) > 0);
+}
+
+#[test]
+fn quotas_count_rightly_over_blocks_with_dropped_entries() {
+    let (mut author, mut reader) = author_and_reader();
+    for start in (0..100).step_by(10) {
+        author.send_numbers(reader.id(), start..start + 10);
+        reader.receive_all(&mut author);
+    }
+    let unread = |reader: &mut Node| reader.figures(author.id()).unread_bytes;
+    let one = unread(&mut reader) / 100;
+    for seqs in [3..=7, 15..=24, 40..=40, 58..=63] {
+        reader.mark(author.id(), seqs, Mark::Cleared).unwrap();
+    }
+    let left = unread(&mut reader);
+    assert_eq!(left, 78 * one);
+    pass(&mut reader, Worth::Any, Intent::Free);
+    reader.crash();
+    // Runs that begin, end and lie in blocks that were joined.
+    for (seqs, left) in [(0..=2, 75), (8..=14, 68), (25..=30, 62), (41..=57, 45), (64..=99, 9)] {
+        reader.mark(author.id(), seqs.clone(), Mark::Archived).unwrap();
+        assert_eq!(unread(&mut reader), left * one, "{seqs:?}");
+    }
+    assert!(findings(&reader).is_empty());
+}
+
+#[test]
+fn a_reader_that_is_new_or_has_forgotten_gets_hashes_in_place_of_what_went() {
+    let (mut author, mut reader) = settled_pair();
+    pass(&mut author, Worth::Any, Intent::Free);
+    let mut again = Node::new(2);
+    assert_eq!(again.id(), reader.id());
+    again.add(&author);
+    again.receive_all(&mut author);
+    let unread: Vec<_> = (60..70).chain(71..120).collect();
+    assert_eq!(again.take(1, 200), unread);
+    // The others are done with, as its earlier store was.
+    let receipt = again.queue.opening(&author.id()).unwrap().held.remove(0).receipts.remove(0);
+    let earlier = reader.queue.opening(&author.id()).unwrap().held.remove(0).receipts.remove(0);
+    assert_eq!((receipt.seen, receipt.inbox), (earlier.seen, earlier.inbox));
+    acknowledge(&mut author, &mut again);
+    assert!(findings(&author).is_empty() && findings(&again).is_empty());
+}
+
+#[test]
+fn a_crash_between_any_two_commits_of_a_pass_leaves_a_sound_store() {
+    for worth in [Worth::Half, Worth::Any] {
+        for crash_after in 0..12 {
+            let (mut author, mut reader) = settled_pair();
+            let send = |author: &mut Node| {
+                let long = author.draft(reader.id(), b"long");
+                for number in 0..3 {
+                    author.queue.stage_body(&long.salt, number, Bytes::from(vec![7; 32_768]));
+                }
+                let body_hash = body_hash(&[7; 3 * 32_768]);
+                let body = DraftBody::Staged { body_len: 3 * 32_768 };
+                author.queue.send(Draft { body, body_hash, ..long }).unwrap();
+                author.queue.commit().unwrap();
+            };
+            send(&mut author);
+            reader.receive_all(&mut author);
+            reader.mark(author.id(), 60..=120, Mark::Rejected).unwrap();
+            acknowledge(&mut author, &mut reader);
+            for node in [&mut author, &mut reader] {
+                let mut pass = Pass::new(worth, Intent::Free);
+                for _ in 0..crash_after {
+                    pass = node.queue.reclaim(pass, NOW).unwrap();
+                    node.queue.commit().unwrap();
+                }
+                node.crash();
+                assert!(findings(node).is_empty(), "{crash_after}: {:?}", findings(node));
+            }
+            pass(&mut author, Worth::Any, Intent::Free);
+            assert_eq!(author.store.scan(&[0x13]..&[0x15]).count(), 0, "no chunk is left");
+            assert!(findings(&author).is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_pass_is_due_once_much_is_of_no_more_use() {
+    let (mut author, mut reader) = author_and_reader();
+    let count = crate::limits::LITTER_COUNT_MIN;
+    author.send_numbers(reader.id(), 0..count);
+    reader.receive_all(&mut author);
+    pass(&mut reader, Worth::Any, Intent::Free);
+    assert!(!reader.queue.has_litter());
+    let clear = |reader: &mut Node, seqs| {
+        let place = Place { from: author.id(), epoch: author.queue.epoch(), seqs };
+        reader.queue.mark(&[place], Mark::Cleared).unwrap();
+        reader.queue.commit().unwrap().is_littered
+    };
+    assert!(!clear(&mut reader, 0..=count - 2));
+    assert!(reader.queue.has_litter());
+    assert!(clear(&mut reader, count - 1..=count - 1));
+    assert!(!clear(&mut reader, 0..=0), "it is told once");
+    let before = size(&reader);
+    assert!(pass(&mut reader, Worth::Half, Intent::Free) > before / 2);
+    assert!(size(&reader) < count * 45);
+}
