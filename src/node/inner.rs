@@ -169,4 +169,7 @@ pub(super) fn notify(changes: Changes, sessions: &Sessions, news: &News) {
     if !changes.acked.is_empty() {
         news.on_acked();
     }
+    if changes.is_littered {
+        news.on_litter();
+    }
 }

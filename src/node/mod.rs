@@ -40,6 +40,7 @@ mod opening;
 mod options;
 mod pairs;
 mod proving;
+mod reclaiming;
 mod sealing;
 mod send;
 mod serve;
@@ -75,8 +76,11 @@ pub use self::standing::{Recovered, Recovery};
 pub use self::status::{PeerStatus, SessionStatus, Status};
 pub use self::stream::{MessageStream, Mode, Set};
 use self::transport::Addr;
+use crate::log::Worth;
+use crate::queue::Pass;
 pub use crate::queue::{
-    Cursor, Fork, ListSet, ListState, Listed, NewLife, Page, Peer, Place, Quota, Serving, Stale,
+    Cursor, Fork, Intent, ListSet, ListState, Listed, NewLife, Page, Peer, Place, Quota, Serving,
+    Stale,
 };
 pub use crate::sync::proof::{Proof, ProofError, Proven, ProvenDelivery, ProvenFork};
 use crate::types::{Epoch, Id, Seq};
@@ -422,6 +426,32 @@ impl Node {
     /// [`NodeError::Storage`].
     pub async fn status(&self) -> Result<Status, NodeError> {
         Status::of(&self.inner).await
+    }
+
+    /// Frees the space of what is of no more use: messages that their recipients have archived,
+    /// cleared or rejected, and those that were cleared, rejected or lost here. Only their hashes
+    /// stay, so that the logs verify. Returns how many bytes that is; with [`Intent::Tell`] nothing
+    /// is freed. A node that runs for long does so by itself.
+    ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// use peermq::node::Intent;
+    ///
+    /// let sent = bob.send(alice.id(), "hello").await?;
+    /// # connection.next_ack().await?;
+    /// alice.clear(Place { from: bob.id(), epoch: bob.epoch(), seqs: 0..=0 }).await?;
+    /// bob.wait(&sent, AckLevel::Archived).await?;
+    /// let bytes = bob.reclaim(Intent::Tell).await?;
+    /// assert_eq!(bob.reclaim(Intent::Free).await?, bytes);
+    /// assert_eq!(bob.reclaim(Intent::Tell).await?, 0);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`NodeError::Storage`].
+    pub async fn reclaim(&self, intent: Intent) -> Result<u64, NodeError> {
+        let pass = Pass::new(Worth::Any, intent);
+        reclaiming::pass(&self.inner.storage, self.inner.clock, pass).await
     }
 
     /// All that is stored, as it stands when the stream ends: what a [`BackupFile`] takes.

@@ -10,6 +10,7 @@ pub(super) struct News {
     marks: watch::Sender<u64>,
     acked: watch::Sender<u64>,
     forks: watch::Sender<u64>,
+    litter: watch::Sender<u64>,
 }
 
 impl News {
@@ -33,6 +34,11 @@ impl News {
         raise(&self.forks);
     }
 
+    /// Much is of no more use.
+    pub(super) fn on_litter(&self) {
+        raise(&self.litter);
+    }
+
     /// Changes when there is more to read.
     pub(super) fn unread(&self) -> watch::Receiver<u64> {
         self.unread.subscribe()
@@ -51,6 +57,11 @@ impl News {
     /// Changes when a log has forked, or the user knows of it.
     pub(super) fn forks(&self) -> watch::Receiver<u64> {
         self.forks.subscribe()
+    }
+
+    /// Changes when much is of no more use.
+    pub(super) fn litter(&self) -> watch::Receiver<u64> {
+        self.litter.subscribe()
     }
 }
 

@@ -17,6 +17,7 @@ use super::error::NodeError;
 use super::inner::{Inner, StoreInfo, notify};
 use super::known::Known;
 use super::news::News;
+use super::reclaiming;
 use super::sealing::Sealing;
 use super::sessions::Sessions;
 use super::standing::{Recovered, Recovery, Standing};
@@ -261,7 +262,13 @@ impl Options {
             readers: AtomicU64::new(0),
             identity,
         };
-        Node { inner: Arc::new(inner) }
+        let inner = Arc::new(inner);
+        let freeing = reclaiming::run(Arc::downgrade(&inner), inner.news.litter());
+        let stopping = inner.stopping.clone();
+        inner.tasks.spawn(async move {
+            stopping.run_until_cancelled(freeing).await;
+        });
+        Node { inner }
     }
 }
 
