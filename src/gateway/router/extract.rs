@@ -4,10 +4,12 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use bytes::Bytes;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
 use crate::limits::IDEMPOTENCY_KEY_SIZE_MAX;
+use crate::types::Epoch;
 
 /// A JSON body.
 #[derive(Debug)]
@@ -33,6 +35,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         let parsed = axum::extract::Query::from_request_parts(parts, state).await;
         parsed.map(|axum::extract::Query(value)| Self(value)).map_err(|error| refusal(&error))
     }
+}
+
+/// Which life of a log the query means; the resource says which one when it names none.
+#[derive(Debug, Deserialize)]
+pub(super) struct Life {
+    pub(super) epoch: Option<Epoch>,
 }
 
 /// The path's variables.

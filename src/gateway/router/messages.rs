@@ -10,10 +10,10 @@ use serde::Deserialize;
 
 use super::Api;
 use super::error::ApiError;
-use super::extract::{Path, Query};
+use super::extract::{Life, Path, Query};
 use crate::gateway::schema::{IdText, ListSet, Page};
 use crate::node::Cursor;
-use crate::types::{Epoch, Seq};
+use crate::types::Seq;
 
 pub(super) fn routes() -> Router<Api> {
     Router::new().route("/v1/messages/{from}/{seq}", get(read))
@@ -34,12 +34,6 @@ pub(super) async fn list(
     let after = after.map_err(|error| ApiError::bad_request(error.to_string()))?;
     let page = api.node.messages(listing.set.into(), after).await?;
     Ok(Json(Page::new(listing.set, page)))
-}
-
-/// Which life of the author's log.
-#[derive(Debug, Deserialize)]
-struct Life {
-    epoch: Option<Epoch>,
 }
 
 async fn read(

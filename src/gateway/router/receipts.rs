@@ -5,22 +5,15 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use serde::Deserialize;
 
 use super::Api;
 use super::error::ApiError;
-use super::extract::{Path, Query};
+use super::extract::{Life, Path, Query};
 use crate::gateway::schema::IdText;
-use crate::types::{Epoch, Seq};
+use crate::types::Seq;
 
 pub(super) fn routes() -> Router<Api> {
     Router::new().route("/v1/receipts/{to}/{seq}", get(read))
-}
-
-/// Which life of this node's log.
-#[derive(Debug, Deserialize)]
-struct Life {
-    epoch: Option<Epoch>,
 }
 
 async fn read(
