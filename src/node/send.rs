@@ -161,7 +161,6 @@ impl Inner {
         mut text: impl AsyncRead + Send + Unpin,
         options: SendOptions,
     ) -> Result<Sent, NodeError> {
-        self.storage.read(|queue| queue.check_standing()).await??;
         let mut chunk = Vec::with_capacity(BODY_CHUNK_SIZE);
         options.envelope.encode(&mut chunk)?;
         let envelope_size = chunk.len();
@@ -170,6 +169,8 @@ impl Inner {
             let sent = self.storage.write(move |queue| stage(queue, sealed)).await?;
             return Ok(Sent { to, epoch: sent.epoch, seq: sent.seq });
         }
+        // Whoever would be refused is not made to send a long text first.
+        self.storage.read(|queue| queue.check_standing()).await??;
         let sheet = self.sealing.sheet(&to, None, &options)?;
         let mut sealer = self.sealing.key(&to, &sheet)?.into_sealer();
         let mut staged = Staged::new(sheet.salt(), envelope_size)?;
