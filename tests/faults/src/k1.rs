@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use peermq_storage::Kind;
 
-use crate::dice::Dice;
 use crate::harness::{Options, Outcome};
 use crate::program::Program;
 use crate::report::Report;
+use crate::rng::Rng;
 use crate::site::{Pair, Role};
 
 /// Kills processes, 500 times over unless told otherwise.
@@ -24,9 +24,9 @@ pub(crate) fn run(store: Kind, options: &Options, report: &mut Report) -> Outcom
     let folder = tempfile::tempdir()?;
     let path = |name| folder.path().join(name);
     let mut pair = Pair::make(&program, &path("a"), &path("b"), &path("run"))?;
-    let mut dice = Dice::new(options.seed);
+    let mut rng = Rng::new(options.seed);
     for number in 1..=options.count.unwrap_or(CYCLE_COUNT) {
-        let survived = cycle(&mut pair, &mut dice, report)
+        let survived = cycle(&mut pair, &mut rng, report)
             .and_then(|()| if number % SETTLE_EVERY == 0 { pair.settle() } else { Ok(()) });
         report.count("cycles");
         if !went_on(survived, &mut pair, report) {
@@ -48,15 +48,16 @@ fn went_on(step: Outcome, pair: &mut Pair, report: &mut Report) -> bool {
     report.is_good()
 }
 
-fn cycle(pair: &mut Pair, dice: &mut Dice, report: &mut Report) -> Outcome {
+fn cycle(pair: &mut Pair, rng: &mut Rng, report: &mut Report) -> Outcome {
     pair.keep_running()?;
-    pair.send_to_a(burst(dice))?;
-    if dice.once_in(2) {
-        pair.send_to_b(burst(dice))?;
+    pair.send_to_a(burst(rng))?;
+    if rng.once_in(2) {
+        pair.send_to_b(burst(rng))?;
     }
-    sleep(instant(dice));
+    // Nothing is waited for here: the kills come at a random instant, and anything may be under way.
+    sleep(instant(rng));
     // Of six processes some are killed, and at least one.
-    let victims = 1 + dice.below(63);
+    let victims = 1 + rng.below(63);
     for (bit, role) in (0..).step_by(2).zip(Role::ALL) {
         if victims >> bit & 1 == 1 {
             report.add("kills", pair.kill_a(role)?.into());
@@ -66,7 +67,7 @@ fn cycle(pair: &mut Pair, dice: &mut Dice, report: &mut Report) -> Outcome {
         }
     }
     pair.catch_up()?;
-    match dice.below(4) {
+    match rng.below(4) {
         0 => {
             for role in Role::ALL {
                 report.add("kills", pair.kill_a(role)?.into());
@@ -84,19 +85,19 @@ fn cycle(pair: &mut Pair, dice: &mut Dice, report: &mut Report) -> Outcome {
 }
 
 /// One message, a few or many.
-fn burst(dice: &mut Dice) -> u64 {
-    let most = match dice.below(3) {
+fn burst(rng: &mut Rng) -> u64 {
+    let most = match rng.below(3) {
         0 => 1,
         1 => 8,
         _ => 60,
     };
-    1 + dice.below(most)
+    1 + rng.below(most)
 }
 
 /// How long all runs: much happens in the first milliseconds, and much after a while.
-fn instant(dice: &mut Dice) -> Duration {
-    let longest = 1 << (2 + dice.below(9));
-    Duration::from_millis(dice.below(longest))
+fn instant(rng: &mut Rng) -> Duration {
+    let longest = 1 << (2 + rng.below(9));
+    Duration::from_millis(rng.below(longest))
 }
 
 /// Cycles after which all must arrive.

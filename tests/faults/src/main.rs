@@ -8,7 +8,6 @@
 //! Each run appends one JSON line per store to the file of `--out`, and prints it. Exit status: 0
 //! nothing was found, 1 something was, 2 usage.
 
-mod dice;
 mod flips;
 mod harness;
 mod io_errors;

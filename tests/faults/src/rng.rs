@@ -15,6 +15,11 @@ impl Rng {
         self.next() % end
     }
 
+    /// True once in so many times.
+    pub(crate) const fn once_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
+    }
+
     /// A place in something of a size, which is not 0.
     pub(crate) fn index(&mut self, size: usize) -> usize {
         let end = u64::try_from(size).unwrap_or(u64::MAX);
