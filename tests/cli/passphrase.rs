@@ -63,6 +63,19 @@ fn a_passphrase_is_changed_and_removed_by_who_knows_it() {
 }
 
 #[test]
+fn a_node_whose_key_is_under_a_passphrase_is_recovered_by_who_knows_it() {
+    let machine = Machine::new();
+    let a = machine.node("a");
+    let secret = machine.path("secret");
+    let set = ["passphrase", "set", "--file", secret.to_str().unwrap()];
+    fs::write(&secret, "one").unwrap();
+    a.succeeds(&set);
+    let recover = ["recover", "--new-epoch"];
+    assert!(a.fails(1, &recover).contains("name a file in PEERMQ_PASSPHRASE_FILE"));
+    assert!(with_passphrase(&machine, &a, "one", &recover).status.success());
+}
+
+#[test]
 fn an_empty_passphrase_and_one_of_a_running_node_are_refused() {
     let machine = Machine::new();
     let a = machine.node("a");

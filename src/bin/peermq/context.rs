@@ -55,16 +55,11 @@ impl Context {
         let mut stop = Stop { interrupt: Interrupt::new()?, output: self.output };
         let opening = Opening::new(self.directory()?).passphrase(passphrase::current());
         let opening = self.store.into_iter().fold(opening, Opening::store);
-        let client = tokio::select! {
-            client = Client::open(opening) => client?,
-            () = stop.interrupt.next() => return Err(CliError::Interrupted),
-        };
+        let opened = stop.interrupt.or(Client::open(opening)).await;
+        let client = opened.ok_or(CliError::Interrupted)??;
         let worked = work(&client, &mut stop).await;
-        let closed = tokio::select! {
-            closed = client.close() => closed.map_err(CliError::from),
-            () = stop.interrupt.next() => Err(CliError::Interrupted),
-        };
-        worked.and(closed)
+        let closed = stop.interrupt.or(client.close()).await;
+        worked.and(closed.ok_or(CliError::Interrupted)?.map_err(CliError::from))
     }
 }
 
@@ -114,6 +109,14 @@ impl Interrupt {
         tokio::select! {
             _ = self.ctrl_c.recv() => {}
             _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// Does `work`; `None` when either comes first.
+    pub(crate) async fn or<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            worked = work => Some(worked),
+            () = self.next() => None,
         }
     }
 }

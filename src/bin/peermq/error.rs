@@ -20,6 +20,9 @@ pub(crate) enum CliError {
     /// Ctrl-C or SIGTERM.
     #[error("interrupted")]
     Interrupted,
+    /// Ctrl-C or SIGTERM, in what is done only when it has come to its end.
+    #[error("expected to come to the end, got an interruption: run it again")]
+    Unfinished,
 }
 
 impl CliError {
@@ -27,7 +30,7 @@ impl CliError {
     /// runs). A reader that has gone has read all that it wanted.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Failed(_) => ExitCode::from(1),
+            Self::Failed(_) | Self::Unfinished => ExitCode::from(1),
             Self::TimedOut(_) => ExitCode::from(3),
             Self::OutputClosed | Self::Interrupted => ExitCode::SUCCESS,
         }
@@ -37,7 +40,7 @@ impl CliError {
     pub(crate) fn line(&self) -> Option<String> {
         match self {
             Self::OutputClosed | Self::Interrupted => None,
-            Self::Failed(_) | Self::TimedOut(_) => {
+            Self::Failed(_) | Self::TimedOut(_) | Self::Unfinished => {
                 Some(format!("peermq: {}", one_line(&self.to_string())))
             }
         }

@@ -32,7 +32,9 @@ fn main() -> ExitCode {
         Err(error) => return usage::refuse(&error),
     };
     start_log();
-    match commands::run(arguments) {
+    let done = commands::run(arguments);
+    passphrase::restore_terminal();
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);

@@ -4,11 +4,15 @@ use std::env;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use peermq::limits::PASSPHRASE_SIZE_MAX;
 use peermq::node::directory::{AskPassphrase, Passphrase};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
 const VARIABLE: &str = "PEERMQ_PASSPHRASE_FILE";
+/// The terminal as it was before a passphrase was asked for.
+static TERMINAL: Mutex<Option<(File, Termios)>> = Mutex::new(None);
 
 /// The one that the key is under.
 pub(crate) fn current() -> AskPassphrase {
@@ -46,5 +50,26 @@ fn prompt(text: &str) -> io::Result<Passphrase> {
         let text = format!("no terminal to ask at: name a file in {VARIABLE}");
         return Err(io::Error::new(io::ErrorKind::NotConnected, text));
     }
+    remember_terminal();
     Passphrase::new(rpassword::prompt_password(text)?.into_bytes())
+}
+
+fn remember_terminal() {
+    let terminal = File::open("/dev/tty").and_then(|file| {
+        let state = tcgetattr(&file)?;
+        Ok((file, state))
+    });
+    let mut first = TERMINAL.lock().unwrap_or_else(PoisonError::into_inner);
+    if first.is_none() {
+        *first = terminal.ok();
+    }
+}
+
+/// Makes the terminal show again what is typed: a program that ends while it asks, because it is
+/// interrupted, leaves nobody else to do so.
+pub(crate) fn restore_terminal() {
+    if let Some((file, state)) = TERMINAL.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        // A terminal that has gone shows nothing anyway.
+        let _ = tcsetattr(&file, OptionalActions::Now, &state);
+    }
 }

@@ -50,7 +50,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), CliError> {
         Verb::Clear(args) => marks::clear(&context, args).await,
         Verb::Receipt(args) => receipt::run(&context, args).await,
         Verb::Verify(args) => verify::run(&context, args).await,
-        Verb::Passphrase(args) => passphrase::run(&context, args),
+        Verb::Passphrase(args) => passphrase::run(&context, args).await,
         Verb::Status => status::run(&context).await,
         Verb::Backup(args) => backup::run(&context, args).await,
         Verb::Restore(args) => backup::restore(&context, args).await,

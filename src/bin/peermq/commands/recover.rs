@@ -4,15 +4,17 @@ use peermq::node::{Options, Recovered, Recovery, Serving};
 use serde::Serialize;
 
 use crate::args::RecoverArgs;
-use crate::context::Context;
+use crate::context::{Context, Interrupt};
 use crate::error::CliError;
 use crate::output::remark;
+use crate::passphrase;
 
 pub(super) async fn run(context: &Context, args: RecoverArgs) -> Result<(), CliError> {
     let recovery = if args.moved { Recovery::Moved } else { Recovery::NewEpoch };
-    let options = Options::new(context.directory()?);
-    let recovered = options.recover(recovery).await;
-    let recovered = recovered.map_err(|error| CliError::Failed(error.to_string()))?;
+    let options = Options::new(context.directory()?).passphrase(passphrase::current());
+    let options = context.store.into_iter().fold(options, Options::store);
+    let recovered = Interrupt::new()?.or(options.recover(recovery)).await;
+    let recovered = recovered.ok_or(CliError::Unfinished)??;
     let Recovered::NewEpoch(life) = recovered else { return Ok(()) };
     let earlier = life.earlier.epoch;
     if life.serving == Serving::Ends {

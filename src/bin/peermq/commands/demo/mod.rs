@@ -13,10 +13,7 @@ pub(super) async fn run(context: &Context) -> Result<(), CliError> {
     let mut interrupt = Interrupt::new()?;
     let folder = Folder::create()?;
     let stage = Stage::new(context, folder.path())?;
-    tokio::select! {
-        played = play(&stage) => played,
-        () = interrupt.next() => Err(CliError::Interrupted),
-    }
+    interrupt.or(play(&stage)).await.ok_or(CliError::Interrupted)?
 }
 
 async fn play(stage: &Stage) -> Result<(), CliError> {
