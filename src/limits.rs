@@ -293,6 +293,8 @@ pub const SERVE_END_MS_MAX: u64 = 1_000;
 pub const API_BODY_SIZE_MAX: usize = 2 << 20;
 /// Bytes of one line of `send --lines`, which is held in memory whole.
 pub const LINE_SIZE_MAX: usize = 16 << 20;
+/// Bytes of a text that is written as one JSON object, for which it is held in memory whole.
+pub const JSON_TEXT_SIZE_MAX: usize = 16 << 20;
 /// Lines that become durable together: one block.
 pub const LINE_BATCH_COUNT_MAX: usize = BLOCK_ENTRY_COUNT_MAX;
 /// Bytes of lines that become durable together; passed by one line.

@@ -14,6 +14,19 @@ fn the_demonstration_shows_the_walk_through() {
 }
 
 #[test]
+fn every_command_has_a_manual_page() {
+    let machine = Machine::new();
+    let (node, folder) = (machine.node("unused"), machine.path("man"));
+    node.succeeds(&["man", "--out", folder.to_str().unwrap()]);
+    for command in ["peermq", "peermq-send", "peermq-passphrase", "peermq-passphrase-set"] {
+        let page = std::fs::read_to_string(folder.join(format!("{command}.1"))).unwrap();
+        assert!(page.contains(&command.replace('-', "\\-")), "{command}");
+    }
+    assert!(node.succeeds(&["man", "passphrase", "set"]).contains("passphrase"));
+    assert!(node.fails(1, &["man", "sned"]).contains("a command of peermq, got \"sned\""));
+}
+
+#[test]
 fn completions_and_the_manual_page_name_every_verb() {
     let machine = Machine::new();
     let node = machine.node("unused");

@@ -53,6 +53,23 @@ fn messages_are_objects_with_text_or_base64() {
 }
 
 #[test]
+fn a_shown_message_is_an_object_with_its_text_or_base64() {
+    let machine = Machine::new();
+    let (a, b) = machine.pair();
+    let (a_id, b_id) = (a.id(), b.id());
+    b.send(&a_id, "two\nlines");
+    let file = write(&machine.path("file"), [0xff, 0x00, 0x10]);
+    b.succeeds(&["send", "--to", &a_id, "--file", &file]);
+    let (listener, _connection) = (a.start(&["listen", "--json"]), b.start(&["connect", &a_id]));
+    listener.line();
+    let epoch = serde_json::from_str::<Value>(&listener.line()).unwrap()["epoch"].clone();
+    let shown = objects(&a.succeeds(&["show", "--json", &format!("{b_id}@0")]));
+    assert_eq!(shown, [json!({ "from": b_id, "seq": 0, "text": "two\nlines" })]);
+    let shown = objects(&a.succeeds(&["show", "--json", &format!("{b_id}@{epoch}.1")]));
+    assert_eq!(shown, [json!({ "from": b_id, "epoch": epoch, "seq": 1, "base64": "/wAQ" })]);
+}
+
+#[test]
 fn lists_and_status_are_objects() {
     let machine = Machine::new();
     let (a, b) = machine.pair();

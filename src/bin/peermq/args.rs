@@ -76,7 +76,9 @@ pub(crate) enum Verb {
     #[command(after_help = MESSAGES_EXAMPLES)]
     Messages(MessagesArgs),
     /// Write one message's text to standard output, whatever its size.
-    #[command(after_help = "Examples:\n  peermq show $PEER@0\n  peermq show $PEER@17 >film.mkv")]
+    ///
+    /// With --json it is one object, and the text at most 16 MiB.
+    #[command(after_help = SHOW_EXAMPLES)]
     Show(PlaceArgs),
     /// Mark a message as read: it is offered no more, and stays stored.
     #[command(after_help = "Examples:\n  peermq archive $PEER@0")]
@@ -139,9 +141,9 @@ pub(crate) enum Verb {
     /// Print a completion script for a shell.
     #[command(hide = true, after_help = COMPLETIONS_EXAMPLES)]
     Completions(CompletionsArgs),
-    /// Print the manual page.
-    #[command(hide = true, after_help = "Examples:\n  peermq man | man -l -")]
-    Man,
+    /// Print a manual page, or write all of them.
+    #[command(hide = true, after_help = MAN_EXAMPLES)]
+    Man(ManArgs),
 }
 
 /// What `add-peer` takes.
@@ -311,6 +313,17 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: Shell,
 }
 
+/// What `man` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// The command whose page is printed [default: peermq itself].
+    #[arg(value_name = "COMMAND", conflicts_with = "out")]
+    pub(crate) command: Vec<String>,
+    /// Write the page of every command to a folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
 const EXAMPLES: &str = "\
 Examples:
   peermq -d /tmp/a id                               on the one side: its id
@@ -373,6 +386,17 @@ const VERIFY_EXAMPLES: &str = "\
 Examples:
   peermq verify delivery.proof
   peermq verify --json - <delivery.proof";
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  peermq show $PEER@0
+  peermq show $PEER@17 >film.mkv
+  peermq show $PEER@0 --json | jq -r .text";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  peermq man send | man -l -
+  peermq man --out /usr/local/share/man/man1";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:

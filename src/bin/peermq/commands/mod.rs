@@ -59,6 +59,6 @@ async fn dispatch(arguments: Arguments) -> Result<(), CliError> {
         Verb::Recover(args) => recover::run(&context, args).await,
         Verb::Demo => demo::run(&context).await,
         Verb::Completions(args) => shell::completions(&context, args).await,
-        Verb::Man => shell::man(&context).await,
+        Verb::Man(args) => shell::man(&context, args).await,
     }
 }

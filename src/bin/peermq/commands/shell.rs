@@ -1,9 +1,14 @@
 //! `completions` and `man`, for packagers.
 
-use clap::CommandFactory;
-use clap_complete::generate;
+use std::fs;
+use std::io;
+use std::path::Path;
 
-use crate::args::{Arguments, CompletionsArgs};
+use clap::{Command, CommandFactory};
+use clap_complete::generate;
+use clap_mangen::Man;
+
+use crate::args::{Arguments, CompletionsArgs, ManArgs};
 use crate::context::Context;
 use crate::error::CliError;
 
@@ -13,10 +18,32 @@ pub(super) async fn completions(context: &Context, args: CompletionsArgs) -> Res
     context.output.write(script).await
 }
 
-pub(super) async fn man(context: &Context) -> Result<(), CliError> {
+pub(super) async fn man(context: &Context, args: ManArgs) -> Result<(), CliError> {
+    if let Some(folder) = &args.out {
+        return write_pages(folder).map_err(|error| {
+            CliError::Failed(format!("expected to write pages to {folder:?}, got: {error}"))
+        });
+    }
+    let mut program = Arguments::command();
+    // A page then names its command in full.
+    program.build();
     let mut page = Vec::new();
-    clap_mangen::Man::new(Arguments::command())
-        .render(&mut page)
-        .map_err(|error| CliError::output(&error))?;
+    let command = find(&program, &args.command)?.clone();
+    Man::new(command).render(&mut page).map_err(|error| CliError::output(&error))?;
     context.output.write(page).await
+}
+
+/// The page of the program, and one of each command that its help shows.
+fn write_pages(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    clap_mangen::generate_to(Arguments::command(), folder)
+}
+
+/// The command that these words name; the program itself without any.
+fn find<'a>(program: &'a Command, words: &[String]) -> Result<&'a Command, CliError> {
+    words.iter().try_fold(program, |command, word| {
+        command.find_subcommand(word).ok_or_else(|| {
+            CliError::Failed(format!("expected a command of {}, got {word:?}", command.get_name()))
+        })
+    })
 }
