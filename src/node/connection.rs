@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use futures::stream::{BoxStream, Stream, StreamExt};
 
+use super::Node;
 use super::acks::{Ack, AckFollower};
 use super::dialling::Dial;
 use super::error::NodeError;
@@ -22,6 +23,27 @@ pub struct Connection {
     to: Id,
     dial: Arc<Dial>,
     acks: BoxStream<'static, Result<Ack, NodeError>>,
+}
+
+impl Node {
+    /// Stays connected to a peer, which need not be added, until the connection is closed or
+    /// dropped: it is found by its id, dialled again whenever it is lost, and gets what was and
+    /// will be sent to it. The connection streams its acknowledgements.
+    ///
+    /// ```
+    #[doc = include_str!("doc/pair.md")]
+    /// let mut to_alice = bob.connect(alice.id(), None).await?;
+    /// let sent = bob.send(alice.id(), "hello").await?;
+    /// let ack = to_alice.next_ack().await?;
+    /// assert_eq!((ack.first, ack.level), (sent.seq, AckLevel::Stored));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`NodeError::Removed`], [`NodeError::Queue`] for this node's own id.
+    pub async fn connect(&self, to: Id, hint: Option<Addr>) -> Result<Connection, NodeError> {
+        Connection::open(&self.inner, to, hint).await
+    }
 }
 
 impl Connection {

@@ -15,7 +15,6 @@ use super::discovery::{Addresses, Book, Discoveries};
 use super::error::NodeError;
 use super::known::Known;
 use super::listening::Shared as SharedListening;
-use super::message::Places;
 use super::news::News;
 use super::opening::Opening;
 use super::sealing::Sealing;
@@ -25,7 +24,7 @@ use super::storage_thread::Storage;
 use super::transport::Transport;
 use crate::crypto::Identity;
 use crate::crypto::noise::Network;
-use crate::queue::{Changes, Mark, Place, ReaderId};
+use crate::queue::{Changes, ReaderId};
 use crate::types::{Epoch, Id};
 
 /// A running node.
@@ -85,19 +84,6 @@ impl Inner {
                 news.on_unread();
             }
         });
-    }
-
-    /// Marks messages, all of them or, when one cannot be marked, none. What is too much for one
-    /// durable step goes into as few as the storage thread makes of all that wait.
-    pub(super) async fn mark(&self, places: Places, mark: Mark) -> Result<(), NodeError> {
-        let places = places.into_vec();
-        if Place::groups(places.clone()).nth(1).is_some() {
-            let all = places.clone();
-            self.storage.read(move |queue| queue.check_marks(&all, mark)).await??;
-        }
-        let groups = Place::groups(places);
-        let marked = groups.map(|group| self.storage.write(move |queue| queue.mark(&group, mark)));
-        try_join_all(marked).await.map(drop)
     }
 
     /// Remembers the port that is listened on, so that it can be taken again.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::Node;
 use super::discovery::Announcement;
 use super::error::NodeError;
 use super::inner::Inner;
@@ -14,7 +15,7 @@ use super::transport::{Addr, Incoming, ListenAt, Listener, respond};
 use crate::crypto::noise::{KnownPairs, Responder};
 use crate::limits::HANDSHAKE_COUNT_MAX;
 
-/// What listens at this moment; everyone who called [`Node::listen`](super::Node::listen) shares it.
+/// What listens at this moment; everyone who called [`Node::listen`] shares it.
 pub(super) type Shared = Weak<Port>;
 
 /// Accepts connections from added peers until the last handle to it is closed or dropped.
@@ -29,6 +30,40 @@ pub(super) struct Port {
     address: Option<SocketAddr>,
     _announcement: Option<Announcement>,
     _cancel: DropGuard,
+}
+
+impl Node {
+    /// Opens a port for added peers, and announces it under this node's blinded id. Without an
+    /// address: every interface, and the port that was used the last time if it is free. A second
+    /// call shares the port of the first, whatever address it names.
+    ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// let listening = node.listen(Some(([127, 0, 0, 1], 0).into())).await?;
+    /// println!("listening on {}", listening.address().expect("TCP has addresses"));
+    /// listening.close();
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`NodeError::Listen`] when the address cannot be bound.
+    pub async fn listen(&self, address: Option<SocketAddr>) -> Result<Listening, NodeError> {
+        listen(&self.inner, address).await
+    }
+
+    /// The address that is listened on.
+    ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// assert_eq!(node.address(), None);
+    /// let listening = node.listen(Some(([127, 0, 0, 1], 0).into())).await?;
+    /// assert_eq!(node.address(), listening.address());
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        address(&self.inner)
+    }
 }
 
 impl Listening {

@@ -32,6 +32,7 @@ mod inner;
 mod known;
 mod link;
 mod listening;
+mod marks;
 mod message;
 mod mux;
 mod news;
@@ -54,7 +55,6 @@ mod stream;
 mod uses;
 mod waiting;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -75,7 +75,6 @@ pub use self::send::Sent;
 pub use self::standing::{Recovered, Recovery};
 pub use self::status::{PeerStatus, SessionStatus, Status};
 pub use self::stream::{MessageStream, Mode, Set};
-use self::transport::Addr;
 use crate::log::Worth;
 use crate::queue::Pass;
 pub use crate::queue::{
@@ -132,164 +131,6 @@ impl Node {
         self.inner.epoch
     }
 
-    /// Lets a peer's messages in, with the quota that it had or the default one. Takes effect on a
-    /// live session. Adding twice is Ok.
-    ///
-    /// ```
-    #[doc = include_str!("doc/node.md")]
-    /// node.add_peer(peer).await?;
-    /// node.add_peer(peer).await?; // Twice is Ok.
-    /// assert_eq!(node.peers().await?.len(), 1);
-    /// node.add_peer(node.id()).await.unwrap_err();
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// [`NodeError::Queue`] for this node's own id and for the negative of a known one,
-    /// [`NodeError::Storage`].
-    pub async fn add_peer(&self, peer: Id) -> Result<(), NodeError> {
-        self.add_peer_with(peer, None).await
-    }
-
-    /// Lets the messages of several peers in.
-    ///
-    /// ```
-    #[doc = include_str!("doc/node.md")]
-    /// let friends = ["d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"];
-    /// node.add_peers(friends.map(str::parse).into_iter().collect::<Result<Vec<Id>, _>>()?).await?;
-    /// assert_eq!(node.peers().await?.len(), 1);
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Node::add_peer`]; the peers before the one that failed are added.
-    pub async fn add_peers(&self, peers: impl IntoIterator<Item = Id>) -> Result<(), NodeError> {
-        for peer in peers {
-            self.add_peer(peer).await?;
-        }
-        Ok(())
-    }
-
-    /// Lets a peer's messages in, up to a quota of unread ones.
-    ///
-    /// ```
-    #[doc = include_str!("doc/node.md")]
-    /// let quota = Quota { bytes: 64 << 20, entries: 10_000 };
-    /// node.add_peer_with(peer, Some(quota)).await?;
-    /// assert_eq!(node.peers().await?[0].quota, quota);
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Node::add_peer`].
-    pub async fn add_peer_with(&self, peer: Id, quota: Option<Quota>) -> Result<(), NodeError> {
-        self.inner.add_peer(peer, quota).await
-    }
-
-    /// Refuses a peer, known or not: its messages stay out, its session is cut, and not one more
-    /// byte goes to it once this has returned. What it sent before stays and is offered.
-    ///
-    /// ```
-    #[doc = include_str!("doc/node.md")]
-    /// node.add_peer(peer).await?;
-    /// node.remove_peer(peer).await?;
-    /// assert!(node.peers().await?.is_empty());
-    /// node.send(peer, "too late").await.unwrap_err();
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// [`NodeError::Storage`].
-    pub async fn remove_peer(&self, peer: Id) -> Result<(), NodeError> {
-        self.inner.remove_peer(peer).await
-    }
-
-    /// Refuses several peers.
-    ///
-    /// ```
-    #[doc = include_str!("doc/node.md")]
-    /// let all = node.peers().await?;
-    /// node.remove_peers(all.into_iter().map(|peer| peer.id)).await?;
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Node::remove_peer`]; the peers before the one that failed are removed.
-    pub async fn remove_peers(&self, peers: impl IntoIterator<Item = Id>) -> Result<(), NodeError> {
-        for peer in peers {
-            self.remove_peer(peer).await?;
-        }
-        Ok(())
-    }
-
-    /// The added peers, sorted by id.
-    ///
-    /// ```
-    #[doc = include_str!("doc/node.md")]
-    /// node.add_peer(peer).await?;
-    /// for peer in node.peers().await? {
-    ///     println!("{} may hold {} bytes unread here", peer.id, peer.quota.bytes);
-    /// }
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// [`NodeError::Storage`].
-    pub async fn peers(&self) -> Result<Vec<Peer>, NodeError> {
-        self.inner.storage.read(|queue| queue.peers()).await
-    }
-
-    /// Opens a port for added peers, and announces it under this node's blinded id. Without an
-    /// address: every interface, and the port that was used the last time if it is free. A second
-    /// call shares the port of the first, whatever address it names.
-    ///
-    /// ```
-    #[doc = include_str!("doc/node.md")]
-    /// let listening = node.listen(Some(([127, 0, 0, 1], 0).into())).await?;
-    /// println!("listening on {}", listening.address().expect("TCP has addresses"));
-    /// listening.close();
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// [`NodeError::Listen`] when the address cannot be bound.
-    pub async fn listen(&self, address: Option<SocketAddr>) -> Result<Listening, NodeError> {
-        listening::listen(&self.inner, address).await
-    }
-
-    /// The address that is listened on.
-    ///
-    /// ```
-    #[doc = include_str!("doc/node.md")]
-    /// assert_eq!(node.address(), None);
-    /// let listening = node.listen(Some(([127, 0, 0, 1], 0).into())).await?;
-    /// assert_eq!(node.address(), listening.address());
-    /// # Ok(()) }
-    /// ```
-    #[must_use]
-    pub fn address(&self) -> Option<SocketAddr> {
-        listening::address(&self.inner)
-    }
-
-    /// Stays connected to a peer, which need not be added, until the connection is closed or
-    /// dropped: it is found by its id, dialled again whenever it is lost, and gets what was and
-    /// will be sent to it. The connection streams its acknowledgements.
-    ///
-    /// ```
-    #[doc = include_str!("doc/pair.md")]
-    /// let mut to_alice = bob.connect(alice.id(), None).await?;
-    /// let sent = bob.send(alice.id(), "hello").await?;
-    /// let ack = to_alice.next_ack().await?;
-    /// assert_eq!((ack.first, ack.level), (sent.seq, AckLevel::Stored));
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// [`NodeError::Removed`], [`NodeError::Queue`] for this node's own id.
-    pub async fn connect(&self, to: Id, hint: Option<Addr>) -> Result<Connection, NodeError> {
-        Connection::open(&self.inner, to, hint).await
-    }
-
     /// Messages to this node.
     ///
     /// ```
@@ -303,48 +144,6 @@ impl Node {
     #[must_use]
     pub fn stream(&self, set: Set, mode: Mode) -> MessageStream {
         MessageStream::new(Arc::clone(&self.inner), set, mode)
-    }
-
-    /// Archives messages: Ok means that it is durable, that none of them is offered again, and that
-    /// their senders will be told. Archiving twice is Ok.
-    ///
-    /// ```
-    #[doc = include_str!("doc/pair.md")]
-    /// bob.send(alice.id(), "one").await?;
-    /// bob.wait(&bob.send(alice.id(), "two").await?, AckLevel::Stored).await?;
-    ///
-    /// let mut unread = alice.stream(Set::Unread, Mode::Drain);
-    /// let one = unread.next_message().await?.expect("two are stored");
-    /// alice.archive(&one).await?;
-    ///
-    /// let all = Place { from: bob.id(), epoch: bob.epoch(), seqs: 0..=1 };
-    /// alice.archive(all).await?; // A range, one durable step; twice is Ok.
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// [`NodeError::Queue`] when a message was never received, or its long body is not here yet:
-    /// then nothing is archived.
-    pub async fn archive(&self, places: impl Into<Places>) -> Result<(), NodeError> {
-        self.inner.mark(places.into(), crate::queue::Mark::Archived).await
-    }
-
-    /// Clears messages: as [`Node::archive`], and their bodies go.
-    ///
-    /// ```
-    #[doc = include_str!("doc/pair.md")]
-    /// let sent = bob.send(alice.id(), "for your eyes only").await?;
-    /// let mut unread = alice.stream(Set::Unread, Mode::Live);
-    /// let message = unread.next_message().await?.expect("a live stream never ends");
-    /// alice.clear(&message).await?;
-    /// alice.read(bob.id(), None, sent.seq).await.unwrap_err();
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// [`NodeError::Queue`] when a message was never received: then nothing is cleared.
-    pub async fn clear(&self, places: impl Into<Places>) -> Result<(), NodeError> {
-        self.inner.mark(places.into(), crate::queue::Mark::Cleared).await
     }
 
     /// One page of what is stored; `after` is where the page before ended.
