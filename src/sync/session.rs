@@ -59,6 +59,8 @@ pub struct Session {
     /// Lives of the peer's log for which a receipt is due.
     receipts_due: Vec<Epoch>,
     receipts_loading: bool,
+    /// The newest ping that is not answered yet.
+    ping: Option<u64>,
     pub(super) outputs: VecDeque<Output>,
 }
 
@@ -94,6 +96,7 @@ impl Session {
             acknowledgements: Acknowledgements::default(),
             receipts_due: Vec::new(),
             receipts_loading: false,
+            ping: None,
             outputs: VecDeque::from([Output::Load(Load::Opening)]),
         }
     }
@@ -107,7 +110,7 @@ impl Session {
         if matches!(self.stage, Stage::Closed) {
             return Ok(());
         }
-        let result = self.dispatch(input, now).and_then(|()| self.start_work());
+        let result = self.dispatch(input, now).and_then(|()| self.start_work(now));
         if let Err(error) = &result {
             self.close(Reason::Failed(error.clone()));
         }
@@ -169,7 +172,7 @@ impl Session {
         match message {
             Message::Hello(hello) => self.on_hello(hello, now),
             Message::Ping(number) => {
-                self.transmit_after_hello(Message::Pong(number), now);
+                self.ping = Some(number);
                 Ok(())
             }
             Message::Pong(_) => Ok(()),
@@ -372,9 +375,15 @@ impl Session {
         Ok(())
     }
 
-    /// Starts what the input made possible. Reads wait while the stream has enough to send, so a
-    /// peer that does not read costs no memory here.
-    fn start_work(&mut self) -> Result<(), SyncError> {
+    /// Starts what the input made possible. Reads wait while the stream has enough to send, and the
+    /// answer to a ping while it has anything, which answers it too: so a peer that does not read
+    /// costs no memory here.
+    fn start_work(&mut self, now: Instant) -> Result<(), SyncError> {
+        if self.liveness.unsent() == 0
+            && let Some(number) = self.ping.take()
+        {
+            self.transmit_after_hello(Message::Pong(number), now);
+        }
         if !matches!(self.stage, Stage::Open(_)) {
             return Ok(());
         }

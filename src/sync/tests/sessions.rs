@@ -160,6 +160,22 @@ fn a_peer_that_does_not_read_is_loaded_nothing_for() {
 }
 
 #[test]
+fn a_peer_that_pings_and_does_not_read_gets_one_answer() {
+    let mut ends = End::pair(BOTH);
+    open(&mut ends);
+    ends[0].handle(Input::Flushed(usize::MAX));
+    for number in 0..1_000 {
+        ends[0].handle(Input::Received(Message::Ping(number).encode()));
+    }
+    let pongs = |end: &mut End| -> Vec<Message> {
+        end.frames.drain(..).map(|frame| Message::decode(&frame).unwrap()).collect()
+    };
+    assert_eq!(pongs(&mut ends[0]), [Message::Pong(0)]);
+    ends[0].handle(Input::Flushed(Message::Pong(0).encode().size()));
+    assert_eq!(pongs(&mut ends[0]), [Message::Pong(999)]);
+}
+
+#[test]
 fn what_an_author_did_not_sign_is_not_stored() {
     let changed = verdict(|advance| advance.head.root.0[0] ^= 1);
     assert_eq!(misbehaved(&changed), Misbehaviour::Root { length: 4 });
