@@ -228,6 +228,9 @@ pub const RECLAIM_AFTER_MS: u64 = 10 * 60 * 1_000;
 pub const FRAME_COUNT_MAX: usize = 4;
 /// Chunks of a long body read from the store at a time: 256 KiB, so that other reads get their turn.
 pub const SERVE_CHUNK_COUNT: u32 = 8;
+/// Long bodies served to one peer at a time: as many as an honest one fetches. Each may hold
+/// [`SERVE_CHUNK_COUNT`] chunks that the peer does not take.
+pub const SERVED_BODY_COUNT_MAX: usize = EAGER_BODY_COUNT_MAX + 1;
 /// Messages of one group that a reader takes.
 pub const READ_GROUP_COUNT_MAX: usize = 256;
 /// Bytes of one group that a reader takes, passed by at most one message.

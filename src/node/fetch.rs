@@ -13,7 +13,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::{mpsc, oneshot};
 
 use super::mux::Opener;
-use super::session_task::{SessionEnd, read_frame};
+use super::session_task::{SessionEnd, read_owed_frame};
 use super::storage_thread::Storage;
 use super::uses::Use;
 use crate::limits::{BODY_BATCH_SIZE_MAX, BODY_CHUNK_SIZE, EAGER_BODY_COUNT_MAX};
@@ -109,7 +109,7 @@ impl Fetcher {
         stream.flush().await?;
         let mut batch = Vec::new();
         loop {
-            let chunk = match Message::decode(&read_frame(&mut stream).await?) {
+            let chunk = match Message::decode(&read_owed_frame(&mut stream).await?) {
                 Ok(Message::Body(chunk)) => chunk,
                 Ok(other) => {
                     let (expected, got) = ("a Body", other.kind());

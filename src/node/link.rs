@@ -12,20 +12,20 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::fetch::{Fetcher, Pull};
 use super::inner::Inner;
 use super::mux::{Mux, MuxError, MuxStream, Side};
 use super::serve::serve_body;
-use super::session_task::{SessionEnd, SessionTask};
+use super::session_task::{SessionEnd, SessionTask, in_time};
 use super::sessions::Seat;
 use super::signals::Signals;
 use super::transport::{Addr, Secured, TransportError, initiate};
 use super::uses::Use;
 use crate::crypto::CryptoError;
-use crate::limits::{PROBE_COUNT_MAX, PULL_COUNT_MAX};
+use crate::limits::{PROBE_COUNT_MAX, PULL_COUNT_MAX, SERVED_BODY_COUNT_MAX};
 use crate::sync::{Grant, Session, SessionConfig};
 use crate::types::Id;
 
@@ -136,7 +136,7 @@ impl Run<'_> {
             Ok(None) => return SessionEnd::Removed,
             Err(error) => return error.into(),
         };
-        let sync = match self.open_sync(&mut mux).await {
+        let sync = match in_time(self.open_sync(&mut mux)).await {
             Ok(stream) => stream,
             Err(end) => return end,
         };
@@ -191,14 +191,16 @@ impl Run<'_> {
     }
 
     /// Serves the long bodies that the peer wants, each in a task of its own that ends with the
-    /// connection.
+    /// connection. An honest peer wants no more than fit; others wait until one is served.
     async fn serve(&self, mux: &mut Mux) -> SessionEnd {
+        let room = Arc::new(Semaphore::new(SERVED_BODY_COUNT_MAX));
         loop {
             let Some(mut stream) = mux.accept().await else { return MuxError::Closed.into() };
             let (storage, me, peer) = (self.node.storage.clone(), self.node.id(), self.peer);
-            let cut = self.seat.ended.clone();
+            let (cut, room) = (self.seat.ended.clone(), Arc::clone(&room));
             self.node.tasks.spawn(async move {
                 let serving = async {
+                    let _place = room.acquire_owned().await.map_err(io::Error::other)?;
                     match Use::from_byte(stream.read_u8().await?)? {
                         Use::Bodies => serve_body(stream, &storage, me, peer).await,
                         Use::Sync => Ok(()),

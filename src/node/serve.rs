@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
-use super::session_task::{SessionEnd, read_frame};
+use super::session_task::{SessionEnd, read_owed_frame};
 use super::storage_thread::Storage;
 use crate::limits::SERVE_CHUNK_COUNT;
 use crate::sync::body::{BodyChunk, Want};
@@ -18,7 +18,7 @@ pub(super) async fn serve_body(
     me: Id,
     peer: Id,
 ) -> Result<(), SessionEnd> {
-    let want = match Message::decode(&read_frame(&mut stream).await?) {
+    let want = match Message::decode(&read_owed_frame(&mut stream).await?) {
         Ok(Message::Want(want)) => want,
         Ok(other) => {
             let (expected, got) = ("a Want", other.kind());

@@ -7,8 +7,9 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -22,10 +23,10 @@ use super::error::NodeError;
 use super::mux::MuxError;
 use super::signals::Signals;
 use super::storage_thread::Storage;
-use crate::limits::FRAME_COUNT_MAX;
+use crate::limits::{FRAME_COUNT_MAX, SILENCE_MS_MAX};
 use crate::queue::{Queue, QueueError};
 use crate::sync::{
-    Event, Frame, FrameHeader, Input, Load, Loaded, Malformed, Output, Reason, Session, Store,
+    Event, Frame, FrameHeader, Input, Load, Loaded, Misbehaviour, Output, Reason, Session, Store,
     Stored, SyncError,
 };
 use crate::types::{Id, Instant};
@@ -205,14 +206,51 @@ async fn read_frames(
     }
 }
 
-/// Reads one frame.
-pub(super) async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Result<Frame, SessionEnd> {
+/// Reads one frame, for which a peer that is silent may take as long as it likes.
+async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Result<Frame, SessionEnd> {
+    let header = read_header(stream).await?;
+    read_payload(stream, header).await
+}
+
+/// Reads one frame that is owed.
+pub(super) async fn read_owed_frame(
+    stream: &mut (impl AsyncRead + Unpin),
+) -> Result<Frame, SessionEnd> {
+    let header = in_time(read_header(stream)).await?;
+    read_payload(stream, header).await
+}
+
+async fn read_header(stream: &mut (impl AsyncRead + Unpin)) -> Result<FrameHeader, SessionEnd> {
     let mut header = [0; FrameHeader::SIZE];
     stream.read_exact(&mut header).await?;
-    let header = FrameHeader::parse(header).map_err(|error: Malformed| SyncError::from(error))?;
-    let mut payload = BytesMut::zeroed(header.payload_len);
-    stream.read_exact(&mut payload).await?;
-    Ok(Frame { kind: header.kind, payload: payload.freeze() })
+    Ok(FrameHeader::parse(header).map_err(SyncError::from)?)
+}
+
+/// Reads what a header has promised; a pause in it may not be long.
+async fn read_payload(
+    stream: &mut (impl AsyncRead + Unpin),
+    header: FrameHeader,
+) -> Result<Frame, SessionEnd> {
+    let FrameHeader { kind, payload_len } = header;
+    let mut payload = BytesMut::with_capacity(payload_len);
+    while payload.len() < payload_len {
+        let missing = payload_len - payload.len();
+        let mut room = (&mut payload).limit(missing);
+        let read = in_time(async { Ok(stream.read_buf(&mut room).await?) });
+        if read.await? == 0 {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+    }
+    Ok(Frame { kind, payload: payload.freeze() })
+}
+
+/// Gives a peer up that says nothing.
+pub(super) async fn in_time<T>(
+    reading: impl Future<Output = Result<T, SessionEnd>>,
+) -> Result<T, SessionEnd> {
+    let bound = Duration::from_millis(SILENCE_MS_MAX);
+    let silent = |_| SyncError::from(Misbehaviour::Silent(SILENCE_MS_MAX));
+    tokio::time::timeout(bound, reading).await.map_err(silent)?
 }
 
 /// Frames on their way out, written piece by piece so that the session can go on in between.
