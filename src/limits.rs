@@ -245,9 +245,29 @@ pub const SEND_ALL_SIZE: usize = 256 * 1024;
 pub const PROBE_COUNT_MAX: usize = 4;
 /// Wishes for long bodies that wait at one session.
 pub const PULL_COUNT_MAX: usize = 64;
-/// Handshakes under way at a listener; past it the oldest makes room. Each holds a descriptor, of
-/// which a process may have 1 024 by default (getrlimit(2)): the store and sessions need the rest.
-pub const HANDSHAKE_COUNT_MAX: usize = 256;
+/// Connections whose first flight is awaited; past it the oldest makes room. Each holds a descriptor,
+/// of which a process may have 1 024 by default (getrlimit(2)): the store and sessions need the rest.
+pub const KNOCK_COUNT_MAX: usize = 256;
+/// Those among them from one network: an IPv4 address, or the first 64 bits of an IPv6 address.
+pub const KNOCK_PREFIX_COUNT_MAX: usize = 8;
+/// As many more for networks from which a peer came before.
+pub const KNOCK_KNOWN_COUNT_MAX: usize = 64;
+/// Such networks that are remembered.
+pub const KNOWN_PREFIX_COUNT_MAX: usize = 1_024;
+/// First flights a second that are read: each costs two X25519, some 0.1 ms.
+pub const FLIGHTS_PER_S_MAX: u32 = 2_000;
+/// As many more a second from networks from which a peer came before.
+pub const KNOWN_FLIGHTS_PER_S_MAX: u32 = 50;
+/// Milliseconds whose flights may be read at once after a pause.
+pub const FLIGHT_BURST_MS: u64 = 250;
+/// Answered first flights that are remembered, so that none is answered twice: 64 bytes each.
+pub const SEEN_FLIGHT_COUNT_MAX: usize = 4_096;
+/// Connections that get no answer and are kept open until the deadline, so that silence tells
+/// nothing; past it the oldest is closed.
+pub const UNANSWERED_COUNT_MAX: usize = 128;
+/// Handshakes of one peer that were answered and wait for its Auth: one for each address at which it
+/// may have dialled this node.
+pub const ANSWERED_COUNT_MAX: usize = DIAL_ADDRESS_COUNT_MAX;
 
 // Finding and reaching peers.
 

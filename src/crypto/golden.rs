@@ -112,7 +112,8 @@ fn handshake() -> Vec<(String, Vec<u8>)> {
     let to_dialled = pair(&dialler, &dialled);
     let (initiator, flight_1) =
         Initiator::new(&dialler, &to_dialled, &network, Zeroizing::new([4; 32])).unwrap();
-    let unverified = responder.read(&flight_1, Zeroizing::new([5; 32])).unwrap();
+    let flight = responder.check(flight_1).unwrap();
+    let unverified = responder.read(&flight, Zeroizing::new([5; 32])).unwrap();
     let (responder, flight_2) = unverified.accept().unwrap();
     let (initiator, auth_1) = initiator.read(&flight_2).unwrap();
     let (mut responder, auth_2) = responder.verify(&auth_1).unwrap();

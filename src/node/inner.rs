@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::future::try_join_all;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::admission::Admission;
 use super::clock::Clock;
 use super::dialling::Dials;
 use super::directory::{Directory, Lock};
@@ -40,6 +40,7 @@ pub(super) struct Inner {
     pub(super) storage: Storage,
     pub(super) sealing: Sealing,
     pub(super) known: Arc<Known>,
+    pub(super) admission: Arc<Admission>,
     pub(super) sessions: Arc<Sessions>,
     pub(super) news: Arc<News>,
     pub(super) dials: Dials,

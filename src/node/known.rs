@@ -30,6 +30,11 @@ impl Known {
         Ok(())
     }
 
+    /// Whether a peer is answered.
+    pub(super) fn contains(&self, peer: &Id) -> bool {
+        self.pair(&x25519_image(peer)).is_some()
+    }
+
     /// Is silent to a peer from now on.
     pub(super) fn remove(&self, peer: &Id) {
         let mut pairs = self.pairs.write().unwrap_or_else(PoisonError::into_inner);

@@ -1,8 +1,7 @@
 //! Accepting connections for as long as someone listens.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -10,10 +9,8 @@ use super::Node;
 use super::discovery::Announcement;
 use super::error::NodeError;
 use super::inner::Inner;
-use super::link::{Link, socket};
-use super::transport::{Addr, Incoming, ListenAt, Listener, respond};
-use crate::crypto::noise::{KnownPairs, Responder};
-use crate::limits::HANDSHAKE_COUNT_MAX;
+use super::link::socket;
+use super::transport::{Addr, ListenAt, Listener};
 
 /// What listens at this moment; everyone who called [`Node::listen`] shares it.
 pub(super) type Shared = Weak<Port>;
@@ -135,64 +132,18 @@ fn shared(node: &Inner) -> MutexGuard<'_, Shared> {
     node.listening.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Answers whoever comes. Past the bound on handshakes under way the oldest makes room: an honest
-/// one is done within a round trip.
+/// Has whoever comes knock.
 async fn accept(node: Arc<Inner>, mut listener: Box<dyn Listener>) {
-    let known: Arc<dyn KnownPairs> = Arc::<super::known::Known>::clone(&node.known);
-    let responder = Arc::new(Responder::new(&node.identity, known, &node.network));
-    let under_way = Arc::new(Mutex::new(UnderWay::default()));
     loop {
-        let Incoming { connection, from } = match listener.accept().await {
+        let incoming = match listener.accept().await {
             Ok(incoming) => incoming,
             Err(error) => return tracing::error!(%error, "no more connections can come"),
         };
-        let (node, responder) = (Arc::clone(&node), Arc::clone(&responder));
-        let (slots, slot) = (Arc::clone(&under_way), lock(&under_way).begin());
+        let (arrival, node) = (node.admission.begin(incoming), Arc::clone(&node));
         node.tasks.clone().spawn(async move {
-            let secured = slot.evicted.run_until_cancelled(respond(connection, &responder)).await;
-            // From here on the connection belongs to a peer, and makes room for nobody.
-            lock(&slots).finish(slot.number);
-            match secured {
-                Some(Ok(secured)) => node.run_link(Link::accepted(secured, from)).await,
-                Some(Err(error)) => tracing::debug!(%error, "a connection was not answered"),
-                None => tracing::debug!("a connection made room for a newer one"),
+            if let Some(link) = arrival.admit().await {
+                node.run_link(link).await;
             }
         });
     }
-}
-
-/// Handshakes under way, oldest first; at most [`HANDSHAKE_COUNT_MAX`].
-#[derive(Debug, Default)]
-struct UnderWay {
-    slots: VecDeque<Slot>,
-    count: u64,
-}
-
-/// One handshake's place.
-#[derive(Debug, Clone)]
-struct Slot {
-    number: u64,
-    evicted: CancellationToken,
-}
-
-impl UnderWay {
-    fn begin(&mut self) -> Slot {
-        if self.slots.len() >= HANDSHAKE_COUNT_MAX
-            && let Some(oldest) = self.slots.pop_front()
-        {
-            oldest.evicted.cancel();
-        }
-        self.count += 1;
-        let slot = Slot { number: self.count, evicted: CancellationToken::new() };
-        self.slots.push_back(slot.clone());
-        slot
-    }
-
-    fn finish(&mut self, number: u64) {
-        self.slots.retain(|slot| slot.number != number);
-    }
-}
-
-fn lock(under_way: &Mutex<UnderWay>) -> MutexGuard<'_, UnderWay> {
-    under_way.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -19,6 +19,7 @@ pub mod discovery;
 pub mod transport;
 
 mod acks;
+mod admission;
 mod authorisation;
 mod backup;
 mod body;

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Node;
+use super::admission::Admission;
 use super::clock::Clock;
 use super::dialling::Dials;
 use super::directory::{AskPassphrase, Directory, Lock};
@@ -236,6 +237,10 @@ impl Options {
         let mut ways: Vec<Arc<dyn Discovery>> = vec![Arc::<Book>::clone(&book)];
         ways.extend(self.discoveries.unwrap_or_else(default_discoveries));
         let epoch = standing.queue.epoch();
+        let (known, addresses) = (Arc::new(known), standing.queue.addresses());
+        let addresses: Vec<_> = addresses.map(|(_, address)| address).collect();
+        let admission =
+            Admission::new(&identity, Arc::clone(&known), &self.network, addresses.into_iter());
         let (told_sessions, told_news) = (Arc::clone(&sessions), Arc::clone(&news));
         let storage = Storage::start(standing, clock, move |changes| {
             notify(changes, &told_sessions, &told_news);
@@ -248,7 +253,8 @@ impl Options {
             store: info,
             storage,
             sealing: Sealing::new(Arc::clone(&identity), clock, epoch),
-            known: Arc::new(known),
+            known,
+            admission: Arc::new(admission),
             sessions,
             news,
             dials: Dials::default(),

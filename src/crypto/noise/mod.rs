@@ -38,7 +38,7 @@ pub use self::initiator::{Initiator, InitiatorAwaitingAuth};
 pub use self::record::{
     RECORD_HEADER_SIZE, RECORD_TEXT_SIZE_MAX, RecordOpener, RecordSealer, record_size,
 };
-pub use self::responder::{Responder, ResponderAwaitingAuth, UnverifiedInitiator};
+pub use self::responder::{AddressedFlight, Responder, ResponderAwaitingAuth, UnverifiedInitiator};
 use super::PairSecret;
 use crate::types::Id;
 

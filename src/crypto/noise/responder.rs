@@ -31,21 +31,32 @@ impl Responder {
         Self { identity: Arc::clone(identity), known, mac1_key, prologue }
     }
 
-    /// Takes flight 1. `ephemeral` is 32 random bytes, never used before. A sender that does not
-    /// know this node's id costs one hash, any other at most two X25519.
+    /// Whether flight 1 is meant for this node: a sender that does not know its id costs one hash.
+    ///
+    /// # Errors
+    /// [`CryptoError::Flight`]. Nothing may be answered.
+    pub fn check(&self, flight: [u8; FLIGHT_1_SIZE]) -> Result<AddressedFlight, CryptoError> {
+        let (message, mac1) = flight::split(&flight);
+        let is_addressed = flight::mac1(&self.mac1_key, message).ct_eq(mac1);
+        if bool::from(is_addressed) {
+            Ok(AddressedFlight(flight))
+        } else {
+            Err(CryptoError::Flight { number: 1 })
+        }
+    }
+
+    /// Takes flight 1. `ephemeral` is 32 random bytes, never used before. It costs at most two
+    /// X25519.
     ///
     /// # Errors
     /// [`CryptoError::Flight`], or [`CryptoError::Stranger`]. Either way nothing may be answered.
     pub fn read(
         &self,
-        flight: &[u8; FLIGHT_1_SIZE],
+        flight: &AddressedFlight,
         ephemeral: Zeroizing<[u8; 32]>,
     ) -> Result<UnverifiedInitiator, CryptoError> {
         let refused = CryptoError::Flight { number: 1 };
-        let (message, mac1) = flight::split(flight);
-        if !bool::from(flight::mac1(&self.mac1_key, message).ct_eq(mac1)) {
-            return Err(refused);
-        }
+        let (message, _) = flight::split(&flight.0);
         let identity = Arc::clone(&self.identity);
         let resolver =
             Resolver { identity: Arc::clone(&identity), known: Arc::clone(&self.known), ephemeral };
@@ -56,6 +67,21 @@ impl Responder {
         let image = noise.get_remote_static().and_then(<[u8]>::first_chunk).ok_or(refused)?;
         let pair = self.known.pair(image).ok_or(CryptoError::Stranger)?;
         Ok(UnverifiedInitiator { noise, identity, pair })
+    }
+}
+
+/// A first flight whose sender knows this node's id, and may be anyone for all else.
+#[derive(Debug)]
+pub struct AddressedFlight([u8; FLIGHT_1_SIZE]);
+
+impl AddressedFlight {
+    /// The sender's ephemeral key: no two flights of honest senders share it.
+    ///
+    /// # Panics
+    /// Never: a flight is longer than its first field.
+    #[must_use]
+    pub fn ephemeral(&self) -> &[u8; 32] {
+        self.0.first_chunk().expect("a flight is longer than its first field")
     }
 }
 

@@ -40,8 +40,16 @@ impl Ends {
         Initiator::new(&self.dialler, &self.pair, &Network::default(), ephemeral(3)).unwrap()
     }
 
+    fn read(
+        &self,
+        flight: &[u8; FLIGHT_1_SIZE],
+        number: u8,
+    ) -> Result<UnverifiedInitiator, CryptoError> {
+        self.responder.read(&self.responder.check(*flight)?, ephemeral(number))
+    }
+
     fn answer(&self, flight: &[u8; FLIGHT_1_SIZE]) -> (ResponderAwaitingAuth, [u8; FLIGHT_2_SIZE]) {
-        self.responder.read(flight, ephemeral(4)).unwrap().accept().unwrap()
+        self.read(flight, 4).unwrap().accept().unwrap()
     }
 
     /// Everything up to the initiator's Auth.
@@ -97,7 +105,7 @@ fn a_flight_for_another_node_or_network_gets_nothing() {
     ];
     for dial in dials {
         let (_, flight) = dial.unwrap();
-        let refused = ends.responder.read(&flight, ephemeral(4)).unwrap_err();
+        let refused = ends.read(&flight, 4).unwrap_err();
         assert_eq!(refused, CryptoError::Flight { number: 1 });
     }
 }
@@ -108,7 +116,7 @@ fn a_stranger_is_named_a_stranger() {
     let stranger = identity(3);
     let to_us = pair(&stranger, &identity(2));
     let (_, flight) = Initiator::new(&stranger, &to_us, &Network::default(), ephemeral(3)).unwrap();
-    let refused = ends.responder.read(&flight, ephemeral(4)).unwrap_err();
+    let refused = ends.read(&flight, 4).unwrap_err();
     assert_eq!(refused, CryptoError::Stranger);
 }
 
@@ -118,7 +126,7 @@ fn a_weak_ephemeral_key_is_refused() {
     let mut flight = [0; FLIGHT_1_SIZE];
     let (message, mac1) = flight::split_mut(&mut flight);
     *mac1 = flight::mac1(&flight::mac1_key(&identity(2).id()), message);
-    let refused = ends.responder.read(&flight, ephemeral(4)).unwrap_err();
+    let refused = ends.read(&flight, 4).unwrap_err();
     assert_eq!(refused, CryptoError::Flight { number: 1 });
 }
 
@@ -126,12 +134,12 @@ fn a_weak_ephemeral_key_is_refused() {
 fn a_replayed_first_flight_leads_to_no_session() {
     let ends = ends();
     let (_, flight) = ends.dial();
-    let unverified = ends.responder.read(&flight, ephemeral(4)).unwrap();
+    let unverified = ends.read(&flight, 4).unwrap();
     assert_eq!(unverified.claimed(), identity(1).id());
     unverified.accept().unwrap();
     // Later, by someone who recorded the flight and the Auth of the first connection.
     let (_, auth, _) = ends.until_auth();
-    let (again, _) = ends.responder.read(&flight, ephemeral(5)).unwrap().accept().unwrap();
+    let (again, _) = ends.read(&flight, 5).unwrap().accept().unwrap();
     assert_eq!(again.verify(&auth).unwrap_err(), CryptoError::Record);
 }
 
@@ -228,7 +236,7 @@ proptest! {
     #[test]
     fn noise_is_no_flight(bytes in prop::collection::vec(any::<u8>(), FLIGHT_1_SIZE)) {
         let flight = bytes.try_into().unwrap();
-        prop_assert!(ends().responder.read(&flight, ephemeral(4)).is_err());
+        prop_assert!(ends().read(&flight, 4).is_err());
     }
 }
 
@@ -236,7 +244,7 @@ fn handshake_with_flipped_bit(ends: &Ends, bit: usize) -> Result<(), CryptoError
     let mut left = Some(bit);
     let (initiator, mut flight_1) = ends.dial();
     flip(&mut flight_1, &mut left);
-    let (responder, mut flight_2) = ends.responder.read(&flight_1, ephemeral(4))?.accept()?;
+    let (responder, mut flight_2) = ends.read(&flight_1, 4)?.accept()?;
     flip(&mut flight_2, &mut left);
     let (initiator, mut auth) = initiator.read(&flight_2)?;
     flip(&mut auth, &mut left);

@@ -35,6 +35,29 @@ impl Aborter {
     }
 }
 
+/// Ends a connection at once when it is dropped.
+#[derive(Debug)]
+pub(in crate::node) struct AbortOnDrop(Option<Aborter>);
+
+impl AbortOnDrop {
+    pub(in crate::node) const fn new(aborter: Aborter) -> Self {
+        Self(Some(aborter))
+    }
+
+    /// Leaves the connection alone.
+    pub(super) fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        if let Some(aborter) = &self.0 {
+            aborter.abort();
+        }
+    }
+}
+
 impl Debug for Aborter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Aborter").field("is_spent", &self.is_spent()).finish()

@@ -19,10 +19,11 @@ use std::io;
 use futures::future::BoxFuture;
 
 pub use addr::{Addr, AddrError};
+pub(super) use connection::AbortOnDrop;
 pub use connection::{Aborter, Connection};
 pub use memory::{MemoryNetwork, MemoryTransport};
 pub use noise_stream::NoiseStream;
-pub use secure::{Secured, TransportError, initiate, respond};
+pub use secure::{Claim, Knock, Secured, TransportError, Unanswered, initiate, respond};
 pub use tcp::TcpTransport;
 
 use crate::types::Id;

@@ -9,8 +9,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
+use super::connection::AbortOnDrop;
 use super::{Aborter, Connection, NoiseStream};
-use crate::crypto::noise::{Initiator, Network, Responder, Session};
+use crate::crypto::noise::{
+    AddressedFlight, Initiator, Network, Responder, Session, UnverifiedInitiator,
+};
 use crate::crypto::{CryptoError, Identity, PairSecret};
 use crate::limits::{AUTH_SIZE, FLIGHT_1_SIZE, FLIGHT_2_SIZE, HANDSHAKE_MS_MAX};
 use crate::types::Id;
@@ -54,18 +57,13 @@ pub async fn initiate(
     pair: &Arc<PairSecret>,
     network: &Network,
 ) -> Result<Secured, TransportError> {
-    let mut connection = connection;
+    let mut under_way = UnderWay::new(connection);
     let (initiator, flight_1) = Initiator::new(identity, pair, network, ephemeral()?)?;
-    let exchange = async {
-        connection.write_all(&flight_1).await?;
-        connection.flush().await?;
-        let (initiator, auth) = initiator.read(&read::<FLIGHT_2_SIZE>(&mut connection).await?)?;
-        connection.write_all(&auth).await?;
-        connection.flush().await?;
-        Ok::<_, TransportError>(initiator.verify(&read::<AUTH_SIZE>(&mut connection).await?)?)
-    };
-    let session = timeout_at(deadline(), exchange).await.map_err(|_| TransportError::Late)??;
-    Ok(Secured::new(connection, session))
+    under_way.write(&flight_1).await?;
+    let (initiator, auth) = initiator.read(&under_way.read::<FLIGHT_2_SIZE>().await?)?;
+    under_way.write(&auth).await?;
+    let session = initiator.verify(&under_way.read::<AUTH_SIZE>().await?)?;
+    Ok(under_way.finish(session))
 }
 
 /// Has whoever made this connection prove its id, if it is one that `responder` knows. To anyone
@@ -78,60 +76,168 @@ pub async fn respond(
     connection: Box<dyn Connection>,
     responder: &Responder,
 ) -> Result<Secured, TransportError> {
-    let (mut connection, deadline) = (connection, deadline());
-    let exchange = timeout_at(deadline, answer(&mut connection, responder)).await;
-    match exchange.map_err(|_| TransportError::Late)? {
-        Ok(session) => Ok(Secured::new(connection, session)),
-        Err(TransportError::Crypto(error)) => {
-            // Ends with the connection or the deadline, whichever comes first.
-            let _ = timeout_at(deadline, drain(&mut connection)).await;
-            Err(error.into())
-        }
-        Err(error) => Err(error),
+    let claim = Knock::hear(connection, responder).await.and_then(|knock| knock.read(responder));
+    match claim {
+        Ok(claim) => claim.answer().await,
+        Err(unanswered) => Err(unanswered.wait().await),
     }
 }
 
-impl Secured {
-    fn new(connection: Box<dyn Connection>, session: Session) -> Self {
+/// A connection whose first flight came whole, from someone who knows this node's id.
+#[derive(Debug)]
+pub struct Knock {
+    under_way: UnderWay,
+    flight: AddressedFlight,
+}
+
+impl Knock {
+    /// Waits for the first flight, until the deadline.
+    ///
+    /// # Errors
+    /// [`Unanswered`] when it does not come, or is not meant for `responder`.
+    pub async fn hear(
+        connection: Box<dyn Connection>,
+        responder: &Responder,
+    ) -> Result<Self, Unanswered> {
+        let mut under_way = UnderWay::new(connection);
+        let flight = match under_way.read::<FLIGHT_1_SIZE>().await {
+            Ok(flight) => responder.check(flight).map_err(TransportError::from),
+            Err(error) => Err(error),
+        };
+        match flight {
+            Ok(flight) => Ok(Self { under_way, flight }),
+            Err(error) => Err(Unanswered { under_way, error }),
+        }
+    }
+
+    /// The sender's ephemeral key, by which a replay is known.
+    #[must_use]
+    pub fn ephemeral(&self) -> &[u8; 32] {
+        self.flight.ephemeral()
+    }
+
+    /// Reads the flight: two X25519.
+    ///
+    /// # Errors
+    /// [`Unanswered`] when nobody is named whom `responder` knows.
+    pub fn read(self, responder: &Responder) -> Result<Claim, Unanswered> {
+        let Self { under_way, flight } = self;
+        let read = ephemeral()
+            .map_err(TransportError::from)
+            .and_then(|ephemeral| Ok(responder.read(&flight, ephemeral)?));
+        match read {
+            Ok(unverified) => Ok(Claim { under_way, unverified }),
+            Err(error) => Err(Unanswered { under_way, error }),
+        }
+    }
+
+    /// Gives no answer.
+    #[must_use]
+    pub fn refuse(self, why: CryptoError) -> Unanswered {
+        Unanswered { under_way: self.under_way, error: why.into() }
+    }
+}
+
+/// A connection whose first flight names a peer; it may be a replay of that peer's.
+#[derive(Debug)]
+pub struct Claim {
+    under_way: UnderWay,
+    unverified: UnverifiedInitiator,
+}
+
+impl Claim {
+    /// Whom the flight names. Nothing may follow from it but the choice to answer.
+    #[must_use]
+    pub fn claimed(&self) -> Id {
+        self.unverified.claimed()
+    }
+
+    /// Answers, and has the peer prove its id.
+    ///
+    /// # Errors
+    /// [`TransportError`]; the connection is closed then.
+    pub async fn answer(self) -> Result<Secured, TransportError> {
+        let Self { mut under_way, unverified } = self;
+        let (responder, flight_2) = unverified.accept()?;
+        under_way.write(&flight_2).await?;
+        let (session, auth) = responder.verify(&under_way.read::<AUTH_SIZE>().await?)?;
+        under_way.write(&auth).await?;
+        Ok(under_way.finish(session))
+    }
+
+    /// Gives no answer.
+    #[must_use]
+    pub fn refuse(self, why: CryptoError) -> Unanswered {
+        Unanswered { under_way: self.under_way, error: why.into() }
+    }
+}
+
+/// A connection that gets no answer.
+#[derive(Debug)]
+pub struct Unanswered {
+    under_way: UnderWay,
+    error: TransportError,
+}
+
+impl Unanswered {
+    /// Keeps the connection open, and drops what comes, until the deadline or the other end's; then
+    /// tells why.
+    pub async fn wait(self) -> TransportError {
+        let Self { mut under_way, error } = self;
+        let mut dropped = [0; 512];
+        let drained = async {
+            while under_way.connection.read(&mut dropped).await.is_ok_and(|size| size > 0) {}
+        };
+        // Ends with the connection or the deadline, whichever comes first.
+        let _ = timeout_at(under_way.deadline, drained).await;
+        error
+    }
+}
+
+/// A handshake under way. Given up, it takes back what the kernel has not sent.
+#[derive(Debug)]
+struct UnderWay {
+    /// Dropped before the connection, which it would not find any more.
+    abort: AbortOnDrop,
+    connection: Box<dyn Connection>,
+    deadline: Instant,
+}
+
+impl UnderWay {
+    fn new(connection: Box<dyn Connection>) -> Self {
+        let abort = AbortOnDrop::new(connection.aborter());
+        let deadline = Instant::now() + Duration::from_millis(HANDSHAKE_MS_MAX);
+        Self { abort, connection, deadline }
+    }
+
+    async fn read<const SIZE: usize>(&mut self) -> Result<[u8; SIZE], TransportError> {
+        let mut flight = [0; SIZE];
+        let read = self.connection.read_exact(&mut flight);
+        timeout_at(self.deadline, read).await.map_err(|_| TransportError::Late)??;
+        Ok(flight)
+    }
+
+    async fn write(&mut self, flight: &[u8]) -> Result<(), TransportError> {
+        let connection = &mut self.connection;
+        let write = async {
+            connection.write_all(flight).await?;
+            connection.flush().await
+        };
+        Ok(timeout_at(self.deadline, write).await.map_err(|_| TransportError::Late)??)
+    }
+
+    fn finish(self, session: Session) -> Secured {
+        let Self { abort, connection, .. } = self;
+        abort.disarm();
         let Session { peer, send, receive, handshake_hash } = session;
         let aborter = connection.aborter();
         let stream = NoiseStream::new(connection, send, receive);
-        Self { peer, handshake_hash, stream, aborter }
+        Secured { peer, handshake_hash, stream, aborter }
     }
-}
-
-async fn answer(
-    connection: &mut Box<dyn Connection>,
-    responder: &Responder,
-) -> Result<Session, TransportError> {
-    let flight_1 = read::<FLIGHT_1_SIZE>(connection).await?;
-    let (responder, flight_2) = responder.read(&flight_1, ephemeral()?)?.accept()?;
-    connection.write_all(&flight_2).await?;
-    connection.flush().await?;
-    let (session, auth) = responder.verify(&read::<AUTH_SIZE>(connection).await?)?;
-    connection.write_all(&auth).await?;
-    connection.flush().await?;
-    Ok(session)
-}
-
-async fn read<const SIZE: usize>(connection: &mut Box<dyn Connection>) -> io::Result<[u8; SIZE]> {
-    let mut flight = [0; SIZE];
-    connection.read_exact(&mut flight).await?;
-    Ok(flight)
-}
-
-async fn drain(connection: &mut Box<dyn Connection>) -> io::Result<()> {
-    let mut dropped = [0; 512];
-    while connection.read(&mut dropped).await? > 0 {}
-    Ok(())
 }
 
 fn ephemeral() -> io::Result<Zeroizing<[u8; 32]>> {
     let mut scalar = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *scalar).map_err(io::Error::other)?;
     Ok(scalar)
-}
-
-fn deadline() -> Instant {
-    Instant::now() + Duration::from_millis(HANDSHAKE_MS_MAX)
 }
