@@ -126,12 +126,15 @@ impl Inner {
     }
 
     /// Durable first: whoever gets a seat from then on is told so. Then the listener falls silent,
-    /// nobody dials the peer, and its session is cut together with what the kernel has not sent.
+    /// nobody dials the peer, and its handshakes and its session are cut together with what the
+    /// kernel has not sent.
     pub(super) async fn remove_peer(&self, peer: Id) -> Result<(), NodeError> {
         self.storage.write(move |queue| queue.remove_peer(&peer)).await?;
         self.known.remove(&peer);
-        self.dials.end(&peer);
+        self.admission.cut(peer).await;
+        let dialled = self.dials.end(&peer);
         self.sessions.cut(peer).await;
+        dialled.await;
         Ok(())
     }
 }

@@ -26,14 +26,22 @@ use crate::types::Id;
 /// The peers that are being stayed connected to; each once, however many ask.
 #[derive(Debug, Default)]
 pub(super) struct Dials {
-    table: Mutex<BTreeMap<Id, Weak<Dial>>>,
+    table: Mutex<BTreeMap<Id, Entry>>,
+}
+
+/// One peer's dialling, as the table knows it.
+#[derive(Debug)]
+struct Entry {
+    dial: Weak<Dial>,
+    /// Cancelled when nothing is dialled any more, and nothing that was is under way.
+    ended: CancellationToken,
 }
 
 /// A wish to stay connected to a peer, for as long as it is held.
 #[derive(Debug)]
 pub(super) struct Dial {
     hints: watch::Sender<Vec<Addr>>,
-    removed: watch::Sender<bool>,
+    removed: CancellationToken,
     _cancel: DropGuard,
 }
 
@@ -41,19 +49,10 @@ impl Dials {
     /// Stays connected to `to` until the returned wish is dropped by everyone.
     pub(super) fn dial(&self, node: &Arc<Inner>, to: Id, hint: Option<Addr>) -> Arc<Dial> {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        table.retain(|_, dial| dial.strong_count() > 0);
-        let dial = table.get(&to).and_then(Weak::upgrade).unwrap_or_else(|| {
-            let cancel = CancellationToken::new();
-            let dial = Arc::new(Dial {
-                hints: watch::Sender::default(),
-                removed: watch::Sender::new(false),
-                _cancel: cancel.clone().drop_guard(),
-            });
-            let task = Dialler::new(Arc::clone(node), to, dial.hints.subscribe()).run();
-            node.tasks.spawn(async move {
-                cancel.run_until_cancelled(task).await;
-            });
-            table.insert(to, Arc::downgrade(&dial));
+        table.retain(|_, entry| !entry.ended.is_cancelled());
+        let dial = table.get(&to).and_then(|entry| entry.dial.upgrade()).unwrap_or_else(|| {
+            let (dial, entry) = begin(node, to);
+            table.insert(to, entry);
             dial
         });
         if let Some(hint) = hint {
@@ -66,20 +65,43 @@ impl Dials {
         dial
     }
 
-    /// The peer was removed: nobody stays connected to it.
-    pub(super) fn end(&self, peer: &Id) {
+    /// The peer was removed: nobody stays connected to it. What is returned waits until nothing is
+    /// dialled any more; a session that was must be cut meanwhile.
+    pub(super) fn end(&self, peer: &Id) -> impl Future<Output = ()> + use<> {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(dial) = table.remove(peer).as_ref().and_then(Weak::upgrade) {
-            dial.removed.send_replace(true);
+        let entry = table.remove(peer);
+        if let Some(dial) = entry.as_ref().and_then(|entry| entry.dial.upgrade()) {
+            dial.removed.cancel();
+        }
+        async move {
+            if let Some(entry) = entry {
+                entry.ended.cancelled().await;
+            }
         }
     }
+}
+
+/// Begins to dial a peer.
+fn begin(node: &Arc<Inner>, to: Id) -> (Arc<Dial>, Entry) {
+    let [cancel, removed, ended] = [(); 3].map(|()| CancellationToken::new());
+    let dial = Arc::new(Dial {
+        hints: watch::Sender::default(),
+        removed: removed.clone(),
+        _cancel: cancel.clone().drop_guard(),
+    });
+    let entry = Entry { dial: Arc::downgrade(&dial), ended: ended.clone() };
+    let dialler = Dialler::new(Arc::clone(node), to, dial.hints.subscribe(), removed);
+    node.tasks.spawn(async move {
+        let _ended = ended.drop_guard();
+        cancel.run_until_cancelled(dialler.run()).await;
+    });
+    (dial, entry)
 }
 
 impl Dial {
     /// Waits until the peer is removed.
     pub(super) async fn removed(&self) {
-        // The sender lives in this value, so the wait cannot fail.
-        let _ = self.removed.subscribe().wait_for(|removed| *removed).await;
+        self.removed.cancelled().await;
     }
 }
 
@@ -88,6 +110,7 @@ struct Dialler {
     node: Arc<Inner>,
     to: Id,
     hints: watch::Receiver<Vec<Addr>>,
+    removed: CancellationToken,
     known: Vec<Addr>,
     backoff: Backoff,
 }
@@ -95,10 +118,16 @@ struct Dialler {
 type Attempt = BoxFuture<'static, (Option<Addr>, Result<Link, LinkError>)>;
 
 impl Dialler {
-    fn new(node: Arc<Inner>, to: Id, mut hints: watch::Receiver<Vec<Addr>>) -> Self {
+    fn new(
+        node: Arc<Inner>,
+        to: Id,
+        mut hints: watch::Receiver<Vec<Addr>>,
+        removed: CancellationToken,
+    ) -> Self {
         hints.mark_changed();
         let [first, longest] = [REDIAL_MS_MIN, REDIAL_MS_MAX].map(Duration::from_millis);
-        Self { node, to, hints, known: Vec::new(), backoff: Backoff::new(first, longest) }
+        let backoff = Backoff::new(first, longest);
+        Self { node, to, hints, removed, known: Vec::new(), backoff }
     }
 
     async fn run(mut self) {
@@ -107,7 +136,7 @@ impl Dialler {
         let mut sessions = self.node.sessions.watch();
         let mut attempts = FuturesUnordered::<Attempt>::new();
         let mut pause = pin!(tokio::time::sleep_until(self.next_try()));
-        loop {
+        while !self.removed.is_cancelled() {
             sessions.mark_unchanged();
             if self.node.sessions.is_live(self.to) {
                 attempts.clear();
@@ -149,6 +178,7 @@ impl Dialler {
                     pause.as_mut().reset(self.next_try());
                 }
                 Ok(()) = sessions.changed() => {}
+                () = self.removed.cancelled() => {}
             }
         }
     }

@@ -22,7 +22,7 @@ use super::serve::serve_body;
 use super::session_task::{SessionEnd, SessionTask, in_time};
 use super::sessions::Seat;
 use super::signals::Signals;
-use super::transport::{Addr, Secured, TransportError, initiate};
+use super::transport::{AbortOnDrop, Addr, Secured, TransportError, initiate};
 use super::uses::Use;
 use crate::crypto::CryptoError;
 use crate::limits::{PROBE_COUNT_MAX, PULL_COUNT_MAX, SERVED_BODY_COUNT_MAX};
@@ -86,6 +86,8 @@ impl Inner {
         let Some(seated) = self.sessions.enter(peer, seat.clone()).await else {
             return aborter.abort();
         };
+        // Dropped before the seat is free: who waits for that waits for the last byte.
+        let abort = AbortOnDrop::new(aborter);
         let run = Run {
             node: self,
             peer,
@@ -95,11 +97,11 @@ impl Inner {
         };
         let mux = Mux::new(stream, if run.dialled { Side::Dialler } else { Side::Dialled });
         let ended = seat.cut.run_until_cancelled(run.session(mux, probed, pulled)).await;
-        aborter.abort();
         match ended {
             Some(end) => tracing::info!(%peer, %end, "session ended"),
             None => tracing::info!(%peer, "session cut"),
         }
+        drop(abort);
         drop(seated);
     }
 }

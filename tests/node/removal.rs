@@ -1,8 +1,87 @@
 //! Who was removed gets nothing in and nothing out.
 
+use std::sync::Arc;
+
+use peermq::crypto::noise::{Initiator, Network};
+use peermq::crypto::{Identity, PairSecret};
+use peermq::node::transport::Addr;
 use peermq::node::{Mode, NodeError, Set};
+use peermq::types::Id;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use zeroize::Zeroizing;
 
 use crate::fixture::{Net, read, within};
+
+/// Someone who speaks the handshake by hand.
+struct ByHand {
+    identity: Arc<Identity>,
+}
+
+impl ByHand {
+    fn new() -> Self {
+        Self { identity: Arc::new(Identity::from_seed(&[9; 32])) }
+    }
+
+    fn dial(&self, to: Id) -> (Initiator, [u8; 128]) {
+        let pair = Arc::new(PairSecret::new(&self.identity, &to).unwrap());
+        let ephemeral = Zeroizing::new([3; 32]);
+        Initiator::new(&self.identity, &pair, &Network::default(), ephemeral).unwrap()
+    }
+}
+
+/// All that still comes; a reset ends it like an end does.
+async fn rest(stream: &mut TcpStream) -> Vec<u8> {
+    let mut rest = Vec::new();
+    let _ = within(stream.read_to_end(&mut rest)).await;
+    rest
+}
+
+#[tokio::test]
+async fn a_peer_removed_in_the_midst_of_its_handshake_gets_no_further_byte() {
+    let (a, peer) = (Net::Tcp.host().await, ByHand::new());
+    a.node.add_peer(peer.identity.id()).await.unwrap();
+    let listening = a.listen().await;
+    let mut stream = TcpStream::connect(listening.address().unwrap()).await.unwrap();
+    let (initiator, flight_1) = peer.dial(a.node.id());
+    stream.write_all(&flight_1).await.unwrap();
+    let mut flight_2 = [0; 64];
+    within(stream.read_exact(&mut flight_2)).await.unwrap();
+    a.node.remove_peer(peer.identity.id()).await.unwrap();
+    let (_, auth) = initiator.read(&flight_2).unwrap();
+    // Where nobody reads any more this may fail.
+    let _ = stream.write_all(&auth).await;
+    assert_eq!(rest(&mut stream).await, b"");
+}
+
+#[tokio::test]
+async fn a_peer_removed_while_it_is_dialled_gets_no_further_byte() {
+    let (a, peer) = (Net::Tcp.host().await, ByHand::new());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = Addr::Socket(listener.local_addr().unwrap());
+    let mut connection = a.node.connect(peer.identity.id(), Some(at)).await.unwrap();
+    let (mut stream, _) = within(listener.accept()).await.unwrap();
+    within(stream.read_exact(&mut [0; 128])).await.unwrap();
+    a.node.remove_peer(peer.identity.id()).await.unwrap();
+    assert_eq!(rest(&mut stream).await, b"");
+    assert!(matches!(within(connection.next_ack()).await, Err(NodeError::Removed(_))));
+}
+
+#[tokio::test]
+async fn a_first_flight_that_is_replayed_gets_no_answer() {
+    let (a, peer) = (Net::Tcp.host().await, ByHand::new());
+    a.node.add_peer(peer.identity.id()).await.unwrap();
+    let listening = a.listen().await;
+    let (_, flight_1) = peer.dial(a.node.id());
+    let mut answers = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(listening.address().unwrap()).await.unwrap();
+        stream.write_all(&flight_1).await.unwrap();
+        stream.shutdown().await.unwrap();
+        answers.push(rest(&mut stream).await.len());
+    }
+    assert_eq!(answers, [64, 0]);
+}
 
 over_each_transport! {
     async fn a_removed_peers_messages_never_arrive(net: Net) {
