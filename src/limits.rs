@@ -241,6 +241,8 @@ pub const DIAL_ADDRESS_COUNT_MAX: usize = 16;
 pub const SEND_ALL_COUNT: usize = 256;
 /// Bytes of the texts of one durable step of `send_all`, passed by at most one text.
 pub const SEND_ALL_SIZE: usize = 256 * 1024;
+/// Notices that wait for one reader; past it the oldest ones are lost to it.
+pub const NOTICE_COUNT_MAX: usize = 256;
 /// Questions whether a peer answers that wait at one session.
 pub const PROBE_COUNT_MAX: usize = 4;
 /// Wishes for long bodies that wait at one session.

@@ -11,6 +11,8 @@ pub(super) const PROBLEM: &str = "problem";
 pub(super) const GROUP: &str = "group";
 /// An acknowledgement.
 pub(super) const ACK: &str = "ack";
+/// What the user has to know.
+pub(super) const NOTICE: &str = "notice";
 /// The bound address.
 pub(super) const LISTENING: &str = "listening";
 /// Lines that became durable.

@@ -15,6 +15,10 @@
 //! | `GET /v1/messages?set=&after=` | [`schema::Page`] |
 //! | `GET /v1/messages/{from}/{seq}?epoch=` | the text |
 //! | `GET /v1/receipts/{to}/{seq}?epoch=` | a [proof of delivery](crate::manual::proofs) |
+//! | `GET /v1/forks` | list of [`schema::Fork`] |
+//! | `GET /v1/forks/{author}/proof?epoch=` | a [proof of a fork](crate::manual::proofs) |
+//! | `POST /v1/forks/{author}/acknowledge?epoch=` | nothing, once it is durable |
+//! | `GET /v1/notices` | events `notice`: [`schema::Notice`] |
 //! | `GET /v1/stream?set=&mode=` | events `group`: [`schema::Group`] |
 //! | `POST /v1/archive`, `POST /v1/clear` ([`schema::Places`]) | nothing, once it is durable |
 //! | `GET /v1/wait?to=&epoch=&first=&last=&level=` | nothing, once they are there |

@@ -16,6 +16,7 @@ use super::error::NodeError;
 use super::known::Known;
 use super::listening::Shared as SharedListening;
 use super::news::News;
+use super::notices::Notice;
 use super::opening::Opening;
 use super::sealing::Sealing;
 use super::sessions::Sessions;
@@ -145,7 +146,12 @@ pub(super) fn notify(changes: Changes, sessions: &Sessions, news: &News) {
     }
     if !changes.forked.is_empty() {
         sessions.signal_all(Signals::on_forks);
-        news.on_forks();
+    }
+    if !changes.forked.is_empty() || changes.stale.is_some() {
+        news.on_standing();
+    }
+    for reborn in changes.reborn {
+        news.on_passing(Notice::Reborn(reborn));
     }
     if !changes.marked.is_empty() {
         news.on_marks();

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::fetch::{Fetcher, Pull};
 use super::inner::Inner;
 use super::mux::{Mux, MuxError, MuxStream, Side};
+use super::notices::Notice;
 use super::serve::serve_body;
 use super::session_task::{SessionEnd, SessionTask, in_time};
 use super::sessions::Seat;
@@ -26,7 +27,7 @@ use super::transport::{AbortOnDrop, Addr, Secured, TransportError, initiate};
 use super::uses::Use;
 use crate::crypto::CryptoError;
 use crate::limits::{PROBE_COUNT_MAX, PULL_COUNT_MAX, SERVED_BODY_COUNT_MAX};
-use crate::sync::{Grant, Session, SessionConfig};
+use crate::sync::{Event, Grant, Session, SessionConfig};
 use crate::types::Id;
 
 /// A connection whose other end has proved its id.
@@ -189,7 +190,13 @@ impl Run<'_> {
             probes,
         };
         let (reader, writer) = tokio::io::split(stream);
-        task.run(reader, writer, |event| tracing::info!(%peer, ?event, "session")).await
+        let noted = |event| {
+            tracing::info!(%peer, ?event, "session");
+            if let Event::Unproven { peer: author, epoch, length } = event {
+                node.news.on_passing(Notice::Unproven { author, epoch, length });
+            }
+        };
+        task.run(reader, writer, noted).await
     }
 
     /// Serves the long bodies that the peer wants, each in a task of its own that ends with the

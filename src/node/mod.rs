@@ -37,6 +37,7 @@ mod marks;
 mod message;
 mod mux;
 mod news;
+mod notices;
 mod offline;
 mod opening;
 mod options;
@@ -69,6 +70,7 @@ pub use self::error::NodeError;
 use self::inner::Inner;
 pub use self::listening::Listening;
 pub use self::message::{Message, Places, Text};
+pub use self::notices::Notice;
 pub use self::offline::Offline;
 pub use self::options::Options;
 pub use self::sealing::SendOptions;
@@ -79,8 +81,8 @@ pub use self::stream::{MessageStream, Mode, Set};
 use crate::log::Worth;
 use crate::queue::Pass;
 pub use crate::queue::{
-    Cursor, Fork, Intent, ListSet, ListState, Listed, NewLife, Page, Peer, Place, Quota, Serving,
-    Stale,
+    Cursor, Fork, Intent, ListSet, ListState, Listed, NewLife, Page, Peer, Place, Quota, Reborn,
+    Serving, Stale,
 };
 pub use crate::sync::proof::{Proof, ProofError, Proven, ProvenDelivery, ProvenFork};
 use crate::types::{Epoch, Id, Seq};

@@ -1,16 +1,34 @@
-//! What becomes durable wakes whoever waits for it: numbers that grow, and no messages in them.
+//! What becomes durable wakes whoever waits for it: numbers that grow, and no messages in them. What
+//! passes and is not in the store is told to those who listen.
 
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
+
+use super::notices::Notice;
+use crate::limits::NOTICE_COUNT_MAX;
 
 /// One counter per kind of change; a reader that was away sees that it has changed, and reads the
 /// store.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct News {
     unread: watch::Sender<u64>,
     marks: watch::Sender<u64>,
     acked: watch::Sender<u64>,
-    forks: watch::Sender<u64>,
     litter: watch::Sender<u64>,
+    standing: watch::Sender<u64>,
+    passing: broadcast::Sender<Notice>,
+}
+
+impl Default for News {
+    fn default() -> Self {
+        Self {
+            unread: watch::Sender::default(),
+            marks: watch::Sender::default(),
+            acked: watch::Sender::default(),
+            litter: watch::Sender::default(),
+            standing: watch::Sender::default(),
+            passing: broadcast::Sender::new(NOTICE_COUNT_MAX),
+        }
+    }
 }
 
 impl News {
@@ -29,9 +47,15 @@ impl News {
         raise(&self.acked);
     }
 
-    /// A log has forked, or the user knows of it.
-    pub(super) fn on_forks(&self) {
-        raise(&self.forks);
+    /// This node is stale, a log has forked, or the user knows of it.
+    pub(super) fn on_standing(&self) {
+        raise(&self.standing);
+    }
+
+    /// Something happened that leaves nothing to read.
+    pub(super) fn on_passing(&self, notice: Notice) {
+        // Whoever does not listen does not hear it.
+        let _ = self.passing.send(notice);
     }
 
     /// Much is of no more use.
@@ -54,9 +78,14 @@ impl News {
         self.acked.subscribe()
     }
 
-    /// Changes when a log has forked, or the user knows of it.
-    pub(super) fn forks(&self) -> watch::Receiver<u64> {
-        self.forks.subscribe()
+    /// Changes when this node is stale, a log has forked, or the user knows of it.
+    pub(super) fn standing(&self) -> watch::Receiver<u64> {
+        self.standing.subscribe()
+    }
+
+    /// Yields what happens and leaves nothing to read.
+    pub(super) fn passing(&self) -> broadcast::Receiver<Notice> {
+        self.passing.subscribe()
     }
 
     /// Changes when much is of no more use.

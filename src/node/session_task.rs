@@ -65,12 +65,12 @@ pub(super) struct SessionTask<'a> {
 type Pending = FuturesUnordered<BoxFuture<'static, Result<Input, NodeError>>>;
 
 impl SessionTask<'_> {
-    /// Runs until the session is over. `established` is called once both sides have said hello.
+    /// Runs until the session is over. `noted` is called with each event.
     pub(super) async fn run(
         mut self,
         reader: impl AsyncRead + Unpin + Send + 'static,
         writer: impl AsyncWrite + Unpin,
-        mut established: impl FnMut(Event),
+        mut noted: impl FnMut(Event),
     ) -> SessionEnd {
         let (frames, mut received) = mpsc::channel(FRAME_COUNT_MAX);
         let _reading = AbortOnDropHandle::new(tokio::spawn(read_frames(reader, frames)));
@@ -83,7 +83,7 @@ impl SessionTask<'_> {
                     Output::Transmit(frame) => writer.push(frame),
                     Output::Load(load) => pending.push(self.load(load)),
                     Output::Store(store) => pending.push(self.store(store)),
-                    Output::Event(event) => established(event),
+                    Output::Event(event) => noted(event),
                     Output::Close(Reason::Failed(error)) => return error.into(),
                     Output::Close(Reason::Removed) => return SessionEnd::Removed,
                 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::error::NodeError;
 use super::inner::Inner;
 use super::listening;
-use crate::queue::{PeerFigures, Queue, QueueError, Stale};
+use crate::queue::{Fork, PeerFigures, Queue, QueueError, Stale};
 use crate::types::{Epoch, Id, UnixMs};
 
 /// What a node is and does at one moment.
@@ -26,6 +26,8 @@ pub struct Status {
     pub health: peermq_storage::Health,
     /// The address that is listened on.
     pub listening: Option<SocketAddr>,
+    /// The authors that have signed two versions of their log.
+    pub forks: Vec<Fork>,
     /// The live sessions.
     pub sessions: Vec<SessionStatus>,
     /// Everyone who was added, was sent to, or has sent.
@@ -50,9 +52,10 @@ pub type PeerStatus = PeerFigures;
 impl Status {
     pub(super) async fn of(node: &Inner) -> Result<Self, NodeError> {
         let read = |queue: &mut Queue| {
-            Ok::<_, QueueError>((queue.length(), queue.stale(), queue.figures()?))
+            let figures = queue.figures()?;
+            Ok::<_, QueueError>((queue.length(), queue.stale(), queue.forks(), figures))
         };
-        let (length, stale, peers) = node.storage.read(read).await??;
+        let (length, stale, forks, peers) = node.storage.read(read).await??;
         let sessions = node.sessions.list().into_iter();
         Ok(Self {
             id: node.id(),
@@ -61,6 +64,7 @@ impl Status {
             store: node.store.name,
             health: node.store.health,
             stale,
+            forks,
             listening: listening::address(node),
             sessions: sessions
                 .map(|(peer, address, since)| SessionStatus { peer, address, since })

@@ -2,17 +2,10 @@
 //! two ways out.
 
 use std::path::Path;
-use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{Machine, Node, archived};
-
-/// Copies a stopped node's directory as `cp -a` does.
-fn copy(from: &Path, to: &Path) {
-    let _ = std::fs::remove_dir_all(to);
-    assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
-}
+use crate::support::{Machine, Node, archived, copy, deliver};
 
 /// Puts the files of an older copy over the present ones, which stay the same files.
 fn put_back(old: &Path, node: &Node) {
@@ -33,14 +26,6 @@ fn assert_stale(node: &Node, to: &str, words: &str) {
     let refused = node.fails(1, &["send", "--to", to, "--message", "more"]);
     assert_eq!(refused, format!("peermq: {told}"));
     assert!(node.succeeds(&["status"]).contains("\nstale      expected "));
-}
-
-/// Carries what one node has for another, up to its message `last`.
-fn deliver(from: &Node, to: &Node, last: u64) {
-    let (listener, connection) = (to.listen(), from.start(&["connect", &to.id()]));
-    archived(&connection, last);
-    connection.interrupt();
-    listener.interrupt();
 }
 
 #[test]
@@ -137,11 +122,19 @@ fn an_older_copy_put_back_in_place_is_found_by_the_first_peer_that_is_ahead() {
         }
     };
     assert!(line.contains("a peer holds 3 entries"), "{line}");
+    assert_eq!(
+        connection.error_line_with("nothing is sent"),
+        format!("peermq: nothing is sent from here: {line}")
+    );
     drop(connection);
     assert_stale(&a, &b_id, "a peer holds 3 entries");
 
-    // It still receives.
+    // It still receives, and says at each start how it stands.
     b.send(&a_id, "back");
+    let reader = a.start(&["listen", "--json"]);
+    let told: Value = serde_json::from_str(&reader.error_line_with("\"notice\"")).unwrap();
+    assert_eq!(told, json!({ "notice": "stale", "reason": line }));
+    drop(reader);
     let reader = a.start(&["listen"]);
     let _back = b.start(&["connect", &a_id]);
     assert_eq!(reader.line(), format!("MESSAGE {b_id}@0 back"));
@@ -153,6 +146,8 @@ fn an_older_copy_put_back_in_place_is_found_by_the_first_peer_that_is_ahead() {
     let epoch = status(&a)["epoch"].as_u64().unwrap();
     // What peers hold of the earlier life stays as it was signed.
     assert_eq!(listener.line(), format!("MESSAGE {a_id}@{epoch}.0 new"));
+    let told = listener.error_line_with("new life");
+    assert!(told.ends_with(&format!("its next messages are {a_id}@{epoch}.<seq>")), "{told}");
 }
 
 #[test]

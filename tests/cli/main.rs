@@ -12,6 +12,7 @@ mod copies;
 mod crashes;
 mod demo;
 mod ending;
+mod forks;
 mod json;
 mod lines;
 mod passphrase;

@@ -1,17 +1,6 @@
 //! Proofs that are checked where nothing else of peermq is.
 
-use std::process::Command;
-
-use crate::support::{Ended, Machine, Running, archived, write};
-
-/// `peermq verify` on a machine without any directory for it.
-fn verify(words: &[&str]) -> Ended {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_peermq"));
-    command.arg("verify").args(words).env_clear();
-    command.stdin(std::process::Stdio::null());
-    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-    Running::start(command).finish()
-}
+use crate::support::{Machine, archived, verify, write};
 
 #[test]
 fn a_delivery_is_proven_to_somebody_who_has_nothing_but_the_file() {

@@ -200,6 +200,16 @@ impl Running {
         while !self.error_line().ends_with(end) {}
     }
 
+    /// The next line of standard error that holds these words.
+    pub(crate) fn error_line_with(&self, words: &str) -> String {
+        loop {
+            let line = self.error_line();
+            if line.contains(words) {
+                return line;
+            }
+        }
+    }
+
     /// The next messages are these, from `first` on, and nothing comes between them.
     pub(crate) fn expect(&self, from: &str, first: u64, texts: &[&str]) {
         for (seq, text) in (first..).zip(texts) {
@@ -256,6 +266,29 @@ impl Drop for Running {
 /// Two nodes' exchange is over: the sender knows that all up to `last` is archived.
 pub(crate) fn archived(connection: &Running, last: u64) {
     connection.error_line_ending(&format!("{last} archived"));
+}
+
+/// Copies a stopped node's directory as `cp -a` does.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    let _ = std::fs::remove_dir_all(to);
+    assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
+}
+
+/// Carries what one node has for another, up to its message `last`.
+pub(crate) fn deliver(from: &Node, to: &Node, last: u64) {
+    let (listener, connection) = (to.listen(), from.start(&["connect", &to.id()]));
+    archived(&connection, last);
+    connection.interrupt();
+    listener.interrupt();
+}
+
+/// `peermq verify` on a machine without any directory for it.
+pub(crate) fn verify(words: &[&str]) -> Ended {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_peermq"));
+    command.arg("verify").args(words).env_clear();
+    command.stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    Running::start(command).finish()
 }
 
 /// The lines of a stream, with their ends, as they come.

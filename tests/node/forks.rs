@@ -4,7 +4,7 @@
 //! each begins the same life of the log by itself: what a copied directory comes to.
 
 use futures::StreamExt;
-use peermq::node::{Fork, Mode, Node, Proof, Proven, Set};
+use peermq::node::{Fork, Mode, Node, Notice, Proof, Proven, Set};
 
 use crate::fixture::{Host, Net, read, text, within};
 
@@ -33,7 +33,10 @@ async fn deliver(author: &Host, reader: &Host, count: usize) {
 }
 
 async fn next_fork(node: &Node) -> Fork {
-    within(node.watch_forks().next()).await.unwrap().unwrap()
+    match within(node.notices().next()).await.unwrap().unwrap() {
+        Notice::Fork(fork) => fork,
+        other => panic!("expected a fork, got {other:?}"),
+    }
 }
 
 /// What a node can show of an author's fork to anyone.
@@ -68,7 +71,7 @@ over_each_transport! {
         b.node.acknowledge_fork(a.node.id(), None).await.unwrap();
         let b = b.restart().await;
         assert!(b.node.forks().await.unwrap()[0].is_acknowledged);
-        let told = futures::FutureExt::now_or_never(b.node.watch_forks().next());
+        let told = futures::FutureExt::now_or_never(b.node.notices().next());
         assert!(told.is_none());
         let mut archived = b.node.stream(Set::Archived, Mode::Drain);
         let stored = within(archived.next_message()).await.unwrap().unwrap();
@@ -86,12 +89,15 @@ over_each_transport! {
         let _between = c.connect(&b, &at_b).await;
         let mut to_b = a.connect(&b, &at_b).await;
         let _to_c = other_a.connect(&c, &at_c).await;
-        let mut forks = b.node.watch_forks();
+        let mut notices = b.node.notices();
         let fork = loop {
             a.node.send(b.node.id(), "one more").await.unwrap();
             other_a.node.send(c.node.id(), "one more").await.unwrap();
             tokio::select! {
-                fork = within(forks.next()) => break fork.unwrap().unwrap(),
+                notice = within(notices.next()) => match notice.unwrap().unwrap() {
+                    Notice::Fork(fork) => break fork,
+                    other => panic!("expected a fork, got {other:?}"),
+                },
                 ack = within(to_b.next_ack()) => drop(ack.unwrap()),
             }
         };

@@ -94,6 +94,13 @@ pub(crate) enum Verb {
     /// Check a proof, and say who proves what; needs no data directory.
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
+    /// List who has signed two versions of its log.
+    ///
+    /// Nothing more of such a log is taken in, and what came before stays readable. Later lives of
+    /// the author's log are followed again once you have acknowledged it. The cause may be malice, or
+    /// a data directory that was copied and used twice.
+    #[command(after_help = FORKS_EXAMPLES)]
+    Forks(ForksArgs),
     /// Keep this node's key under a passphrase, or no longer.
     ///
     /// Every command that starts a node then asks for it, or reads it from the file that
@@ -277,6 +284,21 @@ pub(crate) struct ReceiptArgs {
     pub(crate) out: Option<PathBuf>,
 }
 
+/// What `forks` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ForksArgs {
+    /// You know of an author's forks, or of the one in one life: tell them no more, and follow its
+    /// later lives.
+    #[arg(long, value_name = "AUTHOR[.EPOCH]")]
+    pub(crate) ack: Option<String>,
+    /// Export a proof of an author's newest fork, or of the one in one life, for `peermq verify`.
+    #[arg(long, value_name = "AUTHOR[.EPOCH]", conflicts_with = "ack")]
+    pub(crate) export: Option<String>,
+    /// Write the proof to a file [default: standard output].
+    #[arg(long, value_name = "FILE", requires = "export")]
+    pub(crate) out: Option<PathBuf>,
+}
+
 /// What `verify` takes.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
@@ -382,9 +404,16 @@ Examples:
   peermq receipt $PEER@17 | ssh judge peermq verify -
   peermq receipt $PEER@17 --json";
 
+const FORKS_EXAMPLES: &str = "\
+Examples:
+  peermq forks
+  peermq forks --export $AUTHOR --out fork.proof
+  peermq forks --ack $AUTHOR";
+
 const VERIFY_EXAMPLES: &str = "\
 Examples:
   peermq verify delivery.proof
+  peermq verify fork.proof
   peermq verify --json - <delivery.proof";
 
 const SHOW_EXAMPLES: &str = "\

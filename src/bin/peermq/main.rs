@@ -7,6 +7,7 @@ mod commands;
 mod context;
 mod error;
 mod escape;
+mod notices;
 mod output;
 mod passphrase;
 mod place;

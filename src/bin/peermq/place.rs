@@ -48,6 +48,28 @@ impl fmt::Display for Place {
     }
 }
 
+/// One life of an author's log, or all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Life {
+    pub(crate) author: Id,
+    pub(crate) epoch: Option<Epoch>,
+}
+
+impl Life {
+    /// Reads `AUTHOR[.EPOCH]`.
+    pub(crate) fn parse(text: &str) -> Result<Self, CliError> {
+        let Some((author, epoch)) = text.split_once('.') else {
+            return Ok(Self { author: id(text)?, epoch: None });
+        };
+        let epoch = epoch.parse().map_err(|_| {
+            CliError::Failed(format!(
+                "expected a life of a log as AUTHOR.EPOCH, an id and a number, got {text:?}"
+            ))
+        })?;
+        Ok(Self { author: id(author)?, epoch: Some(Epoch(epoch)) })
+    }
+}
+
 /// Reads an id.
 pub(crate) fn id(text: &str) -> Result<Id, CliError> {
     text.parse().map_err(|error: peermq::types::IdError| CliError::Failed(error.to_string()))
@@ -64,6 +86,16 @@ mod tests {
     fn places_are_written_as_they_are_read() {
         for text in [format!("{ID}@0"), format!("{ID}@1732000000.17")] {
             assert_eq!(Place::parse(&text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_life_has_an_epoch_or_means_all() {
+        let life = |text: &str| Life::parse(text).map(|life| (life.author.to_string(), life.epoch));
+        assert_eq!(life(ID).unwrap(), (ID.to_owned(), None));
+        assert_eq!(life(&format!("{ID}.17")).unwrap(), (ID.to_owned(), Some(Epoch(17))));
+        for text in ["", ".17", "abc", &format!("{ID}."), &format!("{ID}.x")] {
+            life(text).unwrap_err();
         }
     }
 

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use peermq::gateway::schema::Root;
 use peermq::limits::PROOF_SIZE_MAX;
 use peermq::log::Decoded;
-use peermq::node::{Proof, Proven, ProvenDelivery};
+use peermq::node::{Proof, Proven, ProvenDelivery, ProvenFork};
 use peermq::types::{Epoch, Seq, UnixMs};
 use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -21,6 +22,16 @@ use crate::time::Rfc3339;
 #[serde(tag = "proof", rename_all = "snake_case")]
 pub(crate) enum Finding {
     Delivery(DeliveryFinding),
+    Fork(ForkFinding),
+}
+
+/// An author has signed two versions of its log.
+#[derive(Debug, Serialize)]
+pub(crate) struct ForkFinding {
+    author: String,
+    epoch: Epoch,
+    first: Root,
+    second: Root,
 }
 
 /// A message is at its recipient, by the recipient's word.
@@ -57,6 +68,7 @@ impl Finding {
         let proven = Proof::decode(bytes).and_then(|proof| proof.verify());
         match proven.map_err(|error| CliError::Failed(error.to_string()))? {
             Proven::Delivery(delivery) => Ok(Self::Delivery(DeliveryFinding::new(&delivery))),
+            Proven::Fork(fork) => Ok(Self::Fork(ForkFinding::new(&fork))),
             _ => Err(CliError::Failed("expected a proof of a known kind, got another".to_owned())),
         }
     }
@@ -78,10 +90,19 @@ impl DeliveryFinding {
     }
 }
 
+impl ForkFinding {
+    fn new(proven: &ProvenFork) -> Self {
+        let (first, second) = (*proven.first(), *proven.second());
+        let (author, epoch) = (first.author.to_string(), first.epoch);
+        Self { author, epoch, first: first.into(), second: second.into() }
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Delivery(delivery) => delivery.fmt(f),
+            Self::Fork(fork) => fork.fmt(f),
         }
     }
 }
@@ -93,6 +114,18 @@ impl fmt::Display for DeliveryFinding {
         let Some(EntryFinding { time, body_size, body_hash }) = entry else { return Ok(()) };
         let time = Rfc3339(*time);
         write!(f, ", written {time}: {body_size} sealed bytes with the BLAKE3 hash {body_hash}")
+    }
+}
+
+impl fmt::Display for ForkFinding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { author, epoch, first, second } = self;
+        write!(
+            f,
+            "{author} has signed two versions of its log {epoch}: root {} at {} entries, and root {} \
+             at {}, which does not grow from it",
+            first.root, first.length, second.root, second.length
+        )
     }
 }
 

@@ -1,5 +1,6 @@
 //! The one client of the local API.
 
+mod forks;
 mod lines;
 mod live;
 pub(super) mod request;

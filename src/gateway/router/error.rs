@@ -39,7 +39,9 @@ impl ApiError {
 impl From<NodeError> for ApiError {
     fn from(error: NodeError) -> Self {
         let status = match error {
-            NodeError::NotFound { .. } | NodeError::NothingFrom(_) => StatusCode::NOT_FOUND,
+            NodeError::NotFound { .. }
+            | NodeError::NothingFrom(_)
+            | NodeError::Queue(QueueError::NoFork(_)) => StatusCode::NOT_FOUND,
             NodeError::Removed(_)
             | NodeError::Rejected { .. }
             | NodeError::Queue(QueueError::Stale(_)) => StatusCode::CONFLICT,

@@ -3,6 +3,7 @@
 mod connections;
 mod error;
 mod extract;
+mod forks;
 mod lines;
 mod live;
 mod marks;
@@ -30,6 +31,7 @@ pub fn router(node: Node, stop: CancellationToken) -> Router {
         .merge(messages::routes())
         .merge(marks::routes())
         .merge(receipts::routes())
+        .merge(forks::routes())
         .merge(stream::routes())
         .merge(connections::routes())
         .fallback(error::unknown)

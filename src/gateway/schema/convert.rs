@@ -3,7 +3,7 @@
 use peermq_storage::Health;
 
 use super::{
-    Ack, Content, Direction, Durable, Group, Level, ListSet, Listed, Message, Page, Peer,
+    Ack, Content, Direction, Durable, Fork, Group, Level, ListSet, Listed, Message, Page, Peer,
     PeerStatus, Position, Quota, Run, Sent, SentRange, SessionStatus, Status, StreamMode,
     StreamSet,
 };
@@ -164,6 +164,7 @@ impl From<node::Status> for Status {
             store: status.store.to_owned(),
             health: health(status.health).to_owned(),
             stale: status.stale.map(|stale| stale.to_string()),
+            forks: status.forks.into_iter().map(Fork::from).collect(),
             listening: status.listening,
             sessions: status.sessions.into_iter().map(SessionStatus::from).collect(),
             peers: status.peers.into_iter().map(PeerStatus::from).collect(),

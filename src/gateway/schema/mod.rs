@@ -4,6 +4,7 @@
 //! Unix epoch) are numbers. Unknown fields are ignored, so that later versions may say more.
 
 mod convert;
+mod forks;
 mod query;
 mod text;
 
@@ -12,6 +13,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+pub use self::forks::{Fork, Notice, Root};
 pub use self::query::{Level, ListSet, StreamMode, StreamSet};
 pub(in crate::gateway) use self::text::IdText;
 use self::text::{base64_bytes, hex_id, hex_ids};
@@ -245,6 +247,9 @@ pub struct Status {
     /// Why it signs nothing and takes no send, and what to do; absent when it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale: Option<String>,
+    /// Authors that have signed two versions of their log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forks: Vec<Fork>,
     /// Where it listens; absent when it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listening: Option<SocketAddr>,

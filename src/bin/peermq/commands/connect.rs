@@ -8,6 +8,7 @@ use peermq::types::Id;
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::error::CliError;
+use crate::notices::Notices;
 use crate::output::{ack_line, remark};
 use crate::place;
 use crate::progress::Progress;
@@ -20,20 +21,32 @@ pub(super) async fn run(context: &Context, args: ConnectArgs) -> Result<(), CliE
         .with_client(async |client| {
             let mut backlog = Progress::catch_up(async || backlog(client, to).await).await?;
             let mut acks = client.connect(to, hint.as_ref());
-            while let Some(ack) = acks.next().await? {
-                let line = ack_line(context.output, &ack);
-                match &backlog {
-                    Some(progress) => progress.remark(&line),
-                    None => remark(&line),
-                }
+            let mut notices = Notices::new(client, context.output);
+            loop {
+                let ack = tokio::select! {
+                    ack = acks.next() => ack?,
+                    Some(notice) = notices.next() => {
+                        say(backlog.as_ref(), &notice?);
+                        continue;
+                    }
+                };
+                let Some(ack) = ack else { return Ok(()) };
+                say(backlog.as_ref(), &ack_line(context.output, &ack));
                 backlog.take_if(|progress| {
                     progress.add(done_with(&ack));
                     progress.is_done()
                 });
             }
-            Ok(())
         })
         .await
+}
+
+/// Prints a line, above the progress if that is shown.
+fn say(progress: Option<&Progress>, line: &str) {
+    match progress {
+        Some(progress) => progress.remark(line),
+        None => remark(line),
+    }
 }
 
 /// How many messages the peer is not done with.

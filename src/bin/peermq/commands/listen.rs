@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use crate::args::ListenArgs;
 use crate::context::{Context, Stop};
 use crate::error::CliError;
+use crate::notices;
 use crate::output::{Lines, Output, PlaceText, remark};
 use crate::progress::Progress;
 
@@ -30,6 +31,7 @@ pub(super) async fn run(context: &Context, args: ListenArgs) -> Result<(), CliEr
                 announce(client, address),
                 printer.run(client, stop),
                 archive_long(client, fetched),
+                notices::tell(client, context.output),
             )?;
             Ok(())
         })

@@ -4,6 +4,7 @@ mod backup;
 mod check;
 mod connect;
 mod demo;
+mod forks;
 mod id;
 mod listen;
 mod marks;
@@ -50,6 +51,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), CliError> {
         Verb::Clear(args) => marks::clear(&context, args).await,
         Verb::Receipt(args) => receipt::run(&context, args).await,
         Verb::Verify(args) => verify::run(&context, args).await,
+        Verb::Forks(args) => forks::run(&context, args).await,
         Verb::Passphrase(args) => passphrase::run(&context, args).await,
         Verb::Status => status::run(&context).await,
         Verb::Backup(args) => backup::run(&context, args).await,

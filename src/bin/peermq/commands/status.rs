@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use peermq::gateway::schema::{PeerStatus, SessionStatus, Status};
 
+use super::forks;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::quantity::show_size;
@@ -28,6 +29,10 @@ fn text(status: &Status) -> String {
     text.push_str(&lines);
     if let Some(stale) = &status.stale {
         writeln!(text, "stale      {stale}").expect("a String takes all that is written");
+    }
+    for fork in &status.forks {
+        writeln!(text, "forked     {}", forks::text(fork))
+            .expect("a String takes all that is written");
     }
     for session in &status.sessions {
         push_session(&mut text, session);
