@@ -262,8 +262,9 @@ pub fn receipts(peer: u32, epoch: Epoch) -> Keys {
 
 /// All rows of one life of an author's log but its sets.
 #[must_use]
-pub fn received_life(author: u32, epoch: Epoch) -> [Keys; 6] {
-    let rows = [RECEIVED_BLOCK, AUTHOR, RECEIVED_CHUNK, TALLY, RECEIVED_BODY, USELESS_BODY];
+pub fn received_life(author: u32, epoch: Epoch) -> [Keys; 7] {
+    let rows =
+        [RECEIVED_BLOCK, AUTHOR, RECEIVED_CHUNK, TALLY, RECEIVED_BODY, USELESS_BODY, CHECKPOINTS];
     rows.map(|prefix| {
         Keys::under(&key(prefix, [&author.to_be_bytes()[..], &epoch.0.to_be_bytes()]))
     })

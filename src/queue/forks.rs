@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use peermq_storage::{Batch, KEY_SIZE_MAX, Store};
 use serde::{Deserialize, Serialize};
 
@@ -68,19 +69,26 @@ impl Fork {
 }
 
 impl Forks {
-    /// Reads all rows; each must prove what it says of its author.
+    /// Reads all rows.
     pub(super) fn open(store: &dyn Store, peers: &PeerBook) -> Result<Self, QueueError> {
+        let mut is_damaged = false;
+        let forks = Self::read(store, peers, |_| is_damaged = true)?;
+        if is_damaged { Err(QueueError::Damaged("a fork's row")) } else { Ok(forks) }
+    }
+
+    /// Reads the rows that prove what they say of their author, and names the others.
+    pub(super) fn read(
+        store: &dyn Store,
+        peers: &PeerBook,
+        mut damaged: impl FnMut(Bytes),
+    ) -> Result<Self, QueueError> {
         let mut rows = BTreeMap::new();
         for row in store.scan(layout::forks().as_range()) {
             let (key, bytes) = row?;
-            let (author, epoch) = layout::author_of(&key).ok_or(DAMAGED)?;
-            let StoredRow { evidence, is_acknowledged } = row::decode(&bytes).ok_or(DAMAGED)?;
-            let fork = evidence.verify().map_err(|_| DAMAGED)?;
-            let Head { author: id, epoch: proven, .. } = *fork.first();
-            if peers.id(author) != Some(&id) || proven != epoch {
-                return Err(DAMAGED);
+            match decode(&key, &bytes, peers) {
+                Some((log, row)) => drop(rows.insert(log, row)),
+                None => damaged(key),
             }
-            rows.insert(LogKey { author, epoch }, Row { fork, is_acknowledged });
         }
         Ok(Self { rows, changed: Vec::new() })
     }
@@ -147,7 +155,15 @@ impl Forks {
     }
 }
 
-const DAMAGED: QueueError = QueueError::Damaged("a fork's row");
+/// A row, when it proves what its key says.
+fn decode(key: &[u8], bytes: &Bytes, peers: &PeerBook) -> Option<(LogKey, Row)> {
+    let (author, epoch) = layout::author_of(key)?;
+    let StoredRow { evidence, is_acknowledged } = row::decode(bytes)?;
+    let fork = evidence.verify().ok()?;
+    let Head { author: id, epoch: proven, .. } = *fork.first();
+    let is_meant = peers.id(author) == Some(&id) && proven == epoch;
+    is_meant.then_some((LogKey { author, epoch }, Row { fork, is_acknowledged }))
+}
 
 /// Bytes of a row and its key: an author, two heads, peaks, a cover.
 const ROW_SIZE_MAX: usize =

@@ -60,7 +60,7 @@ impl Repair {
             };
             let worst = repair.parts.entry(finding.part).or_insert(mending);
             *worst = mending.max(*worst);
-            let alone = matches!(finding.part, Part::Node | Part::Peers);
+            let alone = matches!(finding.part, Part::Node | Part::Peers | Part::Forks);
             repair.aside.extend(alone.then(|| finding.key.clone()));
             if finding.part == Part::Nobodys
                 && let Some((author, epoch)) = layout::author_of(&finding.key)
@@ -145,7 +145,7 @@ fn rows_of(peers: &PeerBook, part: Part, mending: Mending) -> Vec<Keys> {
                 layout::received_life(author, epoch).into_iter().chain(sets).collect()
             })
         }
-        (Part::Node | Part::Peers | Part::Nobodys, _) => Vec::new(),
+        (Part::Node | Part::Peers | Part::Nobodys | Part::Forks, _) => Vec::new(),
     }
 }
 

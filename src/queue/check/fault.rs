@@ -30,6 +30,8 @@ pub enum Part {
     Peers,
     /// Rows of an author that the peer book does not know.
     Nobodys,
+    /// Proofs that authors have forked.
+    Forks,
     /// One life of this node's log.
     Log {
         /// Which.
@@ -70,6 +72,12 @@ pub enum Fault {
     /// A row of the peer book.
     #[error("expected a peer's row, got other bytes or a peer twice")]
     Peer,
+    /// What proves that an author has forked.
+    #[error("expected a proof that its author has forked, got what proves nothing")]
+    Fork,
+    /// Heads that an author has to lead to are not its own.
+    #[error("expected later heads that the author signed, got others")]
+    Checkpoints,
     /// What says how far a log was received.
     #[error("expected an author's row with a head that the author signed, got another or none")]
     Author,
@@ -127,7 +135,7 @@ impl Finding {
             (Part::Node, Fault::Epoch) => Remedy::Rebuild,
             (Part::Received { .. }, Fault::Tally) => Remedy::Rebuild,
             (Part::Received { .. } | Part::Delivery { .. }, _) => Remedy::AskAgain,
-            (Part::Node | Part::Peers | Part::Nobodys, _) => Remedy::SetAside,
+            (Part::Node | Part::Peers | Part::Nobodys | Part::Forks, _) => Remedy::SetAside,
         }
     }
 }
@@ -143,6 +151,7 @@ impl fmt::Display for Part {
         match self {
             Self::Node => f.write_str("this node"),
             Self::Peers => f.write_str("the peer book"),
+            Self::Forks => f.write_str("forks"),
             Self::Nobodys => f.write_str("messages of an unknown peer"),
             Self::Log { epoch } => write!(f, "own log {epoch}"),
             Self::Delivery { to, epoch } => write!(f, "acknowledgements of {to} for {epoch}"),

@@ -13,6 +13,7 @@ use peermq_storage::Store;
 pub use self::fault::{Fault, Finding, Part, Remedy};
 use super::dispatch::LogKey;
 use super::error::QueueError;
+use super::forks::Forks;
 use super::lives::unreadable_lives;
 use super::peer_book::PeerBook;
 use super::{EPOCH, Queue};
@@ -43,6 +44,9 @@ pub fn check(
     }
     let peers = PeerBook::read(store, *me, |key| {
         observer.found(Finding::new(Part::Peers, key, Fault::Peer));
+    })?;
+    Forks::read(store, &peers, |key| {
+        observer.found(Finding::new(Part::Forks, key, Fault::Fork));
     })?;
     let mut lives = log::lives(store)?;
     lives.extend(epoch.filter(|epoch| !lives.contains(epoch)));

@@ -30,6 +30,10 @@ pub(super) fn check(
         observer.found(Finding::new(part, row, Fault::Author));
         return Ok(());
     };
+    if !checkpoints_hold(&log) {
+        let row = layout::checkpoints(key.author, key.epoch);
+        observer.found(Finding::new(Part::Forks, row, Fault::Checkpoints));
+    }
     let mut walk = Walk::new(store, me, log)?;
     if let Err((key, fault)) = walk.run(observer) {
         observer.found(Finding::new(part, key, fault));
@@ -69,6 +73,17 @@ fn author_log(store: &dyn Store, id: Id, key: LogKey, row: &[u8]) -> Option<Auth
     let head = log.head.verify(&Verifier::new(&id)).ok()?;
     let is_of_head = head.epoch == key.epoch && head.root == log.follow.peaks.root();
     is_of_head.then_some(log)
+}
+
+/// Whether the heads that are to be reached are the author's, in order, and ahead.
+fn checkpoints_hold(log: &AuthorLog) -> bool {
+    let author = Verifier::new(&log.id);
+    let ahead = log.checkpoints().first().is_none_or(|first| first.length > log.head.length);
+    ahead
+        && log.checkpoints().is_sorted_by_key(|head| head.length)
+        && log.checkpoints().iter().all(|head| {
+            head.epoch == log.key.epoch && head.verify(&author).is_ok()
+        })
 }
 
 /// What is wrong, and under which key.

@@ -1,5 +1,6 @@
 //! A check of a whole store: silent on a sound one, and naming each damaged row's part.
 
+use super::forks::{meet, readers};
 use super::*;
 use crate::queue::check::{CheckObserver, Fault, Finding, Part, Remedy, check};
 
@@ -218,4 +219,24 @@ fn a_damaged_log_is_set_aside_and_a_later_one_begins() {
     assert!(author.queue.epoch() > epoch);
     assert_eq!(author.send(reader.id(), b"first").seq, Seq(0));
     author.queue.commit().unwrap();
+}
+
+#[test]
+fn a_proof_of_a_fork_and_heads_to_reach_that_do_not_hold_are_set_aside_alone() {
+    for (lengths, prefix) in [((1, 1), 0x30), ((1, 3), 0x31)] {
+        let ([mut author, _], b, c) = readers(lengths.0, lengths.1);
+        let (mut reader, _) = meet(b, c);
+        assert!(report(&reader).findings.is_empty());
+        let key = first_row(&reader, prefix);
+        let mut changed = reader.store.get(&key).unwrap().unwrap().to_vec();
+        let signature = changed.len() - 10;
+        changed[signature] ^= 1;
+        put(&reader, &key, changed);
+        let found = report(&reader).findings;
+        assert_eq!((found[0].part, found.len()), (Part::Forks, 1), "{found:?}");
+        assert_eq!(mend(&mut reader), [key]);
+        author.send_numbers(reader.id(), 1..9);
+        let (_, mut reader) = meet(author, reader);
+        assert_eq!(reader.take(1, 20).len(), 9, "the log is followed again");
+    }
 }

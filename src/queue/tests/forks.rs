@@ -13,7 +13,7 @@ fn forked_author() -> [Node; 2] {
 }
 
 /// Runs a session between two nodes, and gives them back.
-fn meet(one: Node, other: Node) -> (Node, Node) {
+pub(super) fn meet(one: Node, other: Node) -> (Node, Node) {
     let mut pair = Pair::of([one, other]);
     pair.run().unwrap();
     let [one, other] = pair.nodes;
@@ -21,7 +21,7 @@ fn meet(one: Node, other: Node) -> (Node, Node) {
 }
 
 /// Two readers, of whom each has met one version of the author; so many messages for each.
-fn readers(for_b: u64, for_c: u64) -> ([Node; 2], Node, Node) {
+pub(super) fn readers(for_b: u64, for_c: u64) -> ([Node; 2], Node, Node) {
     let [mut a, mut other_a] = forked_author();
     let (b, c) = (Node::new(2), Node::new(3));
     a.send_numbers(b.id(), 0..for_b);
