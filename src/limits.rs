@@ -101,7 +101,8 @@ pub const HELLO_SIZE_MAX: usize = HELLO_RECEIPT_COUNT_MAX * RECEIPT_SIZE_MAX + 4
 pub const HEADS_TAG_COUNT_MAX: usize = 256;
 /// Heads in one `Heads`: checking all their signatures takes some 4 ms.
 pub const HEADS_COUNT_MAX: usize = 64;
-/// Logs of others that are compared in one session: what it remembers takes some 300 KiB.
+/// Logs of others that are compared in one session: what it remembers takes some 300 KiB
+/// where each has one life.
 pub const FOLLOWED_COUNT_MAX: usize = 1_024;
 /// Milliseconds between two looks for heads that have grown since they were told.
 pub const HEADS_INTERVAL_MS: u64 = 15_000;

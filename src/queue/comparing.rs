@@ -113,14 +113,14 @@ impl Queue {
             self.peers.iter().filter(|(id, row)| row.state == PeerState::Added && *id != peer);
         let followed = others.map(|(id, row)| Followed {
             author: *id,
-            head: self.inbox.lives(row.number).next_back().map(|log| log.head),
+            heads: self.inbox.lives(row.number).rev().map(|log| log.head).collect(),
             evidence: self
                 .forks
                 .of(row.number)
                 .next_back()
                 .map(|(_, fork)| Box::new(fork.evidence().clone())),
         });
-        followed.filter(|log| log.head.is_some() || log.evidence.is_some()).collect()
+        followed.filter(|log| !log.heads.is_empty() || log.evidence.is_some()).collect()
     }
 }
 

@@ -22,8 +22,8 @@ pub(super) struct Comparing {
     followed: BTreeMap<Tag, Followed>,
     /// The logs that the peer follows too, and what it was told of them.
     common: BTreeMap<Tag, Told>,
-    /// Verified heads on their way into the store, the newest of each log.
-    heard: BTreeMap<Id, SignedHead>,
+    /// Verified heads on their way into the store, one of each life of a log.
+    heard: BTreeMap<(Id, Epoch), SignedHead>,
     is_storing: bool,
     /// When to look again for what has grown.
     look: Option<Instant>,
@@ -31,7 +31,8 @@ pub(super) struct Comparing {
 
 #[derive(Debug, Default)]
 struct Told {
-    head: Option<(Epoch, u64)>,
+    /// The length of each life.
+    lengths: BTreeMap<Epoch, u64>,
     evidence: bool,
 }
 
@@ -91,12 +92,12 @@ impl Comparing {
         }
         for (tag, head) in heads.heads {
             let Some(log) = self.followed.get(&tag) else { continue };
-            if !log.head.is_some_and(|ours| is_news(&ours, &head)) {
+            if !log.heads.iter().any(|ours| is_news(ours, &head)) {
                 continue;
             }
             let verified = head.verify(&Verifier::new(&log.author));
             verified.map_err(|_| Misbehaviour::Signature(Kind::Heads))?;
-            self.heard.insert(log.author, head);
+            self.heard.insert((log.author, head.epoch), head);
         }
         Ok(self.tell())
     }
@@ -120,7 +121,8 @@ impl Comparing {
             return None;
         }
         self.is_storing = true;
-        Some(std::mem::take(&mut self.heard).into_iter().collect())
+        let heard = std::mem::take(&mut self.heard);
+        Some(heard.into_iter().map(|((author, _), head)| (author, head)).collect())
     }
 
     /// The store has compared them.
@@ -148,9 +150,9 @@ impl Comparing {
         let (mut heads, mut messages) = (Vec::new(), Vec::new());
         for (tag, told) in &mut self.common {
             let Some(log) = self.followed.get(tag) else { continue };
-            if let Some(head) = log.head.filter(|head| told.head < Some(place(head))) {
-                told.head = Some(place(&head));
-                heads.push((*tag, head));
+            for head in &log.heads {
+                let before = told.lengths.insert(head.epoch, head.length);
+                heads.extend((before < Some(head.length)).then_some((*tag, *head)));
             }
             if let Some(evidence) = &log.evidence
                 && self.features & FEATURE_EVIDENCE != 0
@@ -172,10 +174,6 @@ fn is_news(ours: &SignedHead, theirs: &SignedHead) -> bool {
     let same_length = theirs.length == ours.length;
     let says_more = theirs.length > ours.length || same_length && theirs.root != ours.root;
     theirs.epoch == ours.epoch && says_more
-}
-
-const fn place(head: &SignedHead) -> (Epoch, u64) {
-    (head.epoch, head.length)
 }
 
 const HEADS_INTERVAL: Duration = Duration::from_millis(HEADS_INTERVAL_MS);

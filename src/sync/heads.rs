@@ -22,7 +22,7 @@ pub struct Heads {
     /// Logs that are followed and were not named in this session before; at most 256.
     #[serde(deserialize_with = "bounded::list::<_, HEADS_TAG_COUNT_MAX, _>")]
     pub followed: Vec<Tag>,
-    /// Their newest heads held; at most 64.
+    /// The newest heads held of their lives; at most 64.
     #[serde(deserialize_with = "bounded::list::<_, HEADS_COUNT_MAX, _>")]
     pub heads: Vec<(Tag, SignedHead)>,
 }
@@ -32,8 +32,8 @@ pub struct Heads {
 pub struct Followed {
     /// Whose log.
     pub author: Id,
-    /// The newest head of its newest life held; absent when nothing came yet.
-    pub head: Option<SignedHead>,
+    /// The newest head held of each of its lives, newest life first.
+    pub heads: Vec<SignedHead>,
     /// What proves that it has forked.
     pub evidence: Option<Box<Evidence>>,
 }

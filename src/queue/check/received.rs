@@ -81,9 +81,10 @@ fn checkpoints_hold(log: &AuthorLog) -> bool {
     let ahead = log.checkpoints().first().is_none_or(|first| first.length > log.head.length);
     ahead
         && log.checkpoints().is_sorted_by_key(|head| head.length)
-        && log.checkpoints().iter().all(|head| {
-            head.epoch == log.key.epoch && head.verify(&author).is_ok()
-        })
+        && log
+            .checkpoints()
+            .iter()
+            .all(|head| head.epoch == log.key.epoch && head.verify(&author).is_ok())
 }
 
 /// What is wrong, and under which key.

@@ -79,6 +79,25 @@ fn two_readers_whose_lengths_never_agree_find_the_fork() {
     assert_eq!(b.queue.forks(), c.queue.forks());
 }
 
+#[test]
+fn a_fork_of_a_life_that_has_ended_is_found_though_one_reader_knows_no_other() {
+    let ([a, _], b, c) = readers(1, 1);
+    let mut again = later_life(&a);
+    again.send_numbers(b.id(), 0..3);
+    let (again, b) = meet(again, b);
+    let (b, c) = meet(b, c);
+    assert!(is_frozen(&b, &a) && is_frozen(&c, &a));
+    assert!(!is_frozen(&b, &again));
+}
+
+/// The same author in a life that begins later, with nothing of the one before.
+fn later_life(author: &Node) -> Node {
+    let store = Arc::new(MemoryStore::new());
+    let later = UnixMs(NOW.0 + 5_000);
+    let queue = Queue::open(Box::new(Shared(Arc::clone(&store))), author.id(), later).unwrap();
+    Node { identity: Arc::clone(&author.identity), store, queue, salts: 9 }
+}
+
 fn checkpoints_in_store(node: &Node) -> usize {
     node.store.scan(&[0x31][..]..&[0x32][..]).count()
 }
@@ -107,10 +126,7 @@ fn an_honest_author_leads_the_slower_reader_to_what_the_faster_one_has() {
 fn a_later_life_is_followed_once_the_user_knows_of_the_fork() {
     let ([a, _], b, c) = readers(1, 1);
     let (mut b, _) = meet(b, c);
-    let store = Arc::new(MemoryStore::new());
-    let later = UnixMs(NOW.0 + 5_000);
-    let queue = Queue::open(Box::new(Shared(Arc::clone(&store))), a.id(), later).unwrap();
-    let mut again = Node { identity: Arc::clone(&a.identity), store, queue, salts: 9 };
+    let mut again = later_life(&a);
     again.send_numbers(b.id(), 0..3);
     let (again, met) = meet(again, b);
     b = met;
