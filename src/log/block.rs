@@ -54,6 +54,11 @@ pub enum Content<B> {
         /// Bytes of the sealed body.
         body_len: u32,
     },
+    /// The header; the body was dropped.
+    Bare {
+        /// The header.
+        header: B,
+    },
     /// The leaf hash.
     Gone {
         /// The leaf hash.
@@ -75,6 +80,7 @@ enum Kind {
     Inline,
     Long,
     Gone,
+    Bare,
 }
 
 impl Block {
@@ -281,6 +287,7 @@ impl BlockEntry<'_> {
                 Content::Inline { header: header(), body: self.bytes.slice(self.body_at..body_end) }
             }
             Kind::Long => Content::Long { header: header(), body_len: self.row.body_len },
+            Kind::Bare => Content::Bare { header: header() },
             Kind::Gone => Content::Gone { leaf: self.gone_leaf() },
         }
     }
@@ -289,7 +296,7 @@ impl BlockEntry<'_> {
     #[must_use]
     pub fn leaf(&self, author: &Id, epoch: Epoch) -> Hash {
         match self.row.kind {
-            Kind::Inline | Kind::Long => {
+            Kind::Inline | Kind::Long | Kind::Bare => {
                 let header = self.bytes.get(self.header_at..self.header_end());
                 leaf_hash(author, epoch, self.index, header.unwrap_or_default())
             }
@@ -306,12 +313,26 @@ impl BlockEntry<'_> {
     }
 }
 
+impl<B> Content<B> {
+    /// The header, when it is held.
+    pub const fn header(&self) -> Option<&B> {
+        match self {
+            Self::Inline { header, .. } | Self::Long { header, .. } | Self::Bare { header } => {
+                Some(header)
+            }
+            Self::Gone { .. } => None,
+        }
+    }
+}
+
 impl<B: AsRef<[u8]>> Content<B> {
     /// The bytes of the header column: header, or leaf hash.
     pub(super) fn header_column(&self) -> &[u8] {
         match self {
-            Self::Inline { header, .. } | Self::Long { header, .. } => header.as_ref(),
             Self::Gone { leaf } => &leaf.0,
+            Self::Inline { header, .. } | Self::Long { header, .. } | Self::Bare { header } => {
+                header.as_ref()
+            }
         }
     }
 
@@ -319,7 +340,7 @@ impl<B: AsRef<[u8]>> Content<B> {
     pub(super) fn body_column(&self) -> &[u8] {
         match self {
             Self::Inline { body, .. } => body.as_ref(),
-            Self::Long { .. } | Self::Gone { .. } => &[],
+            Self::Long { .. } | Self::Bare { .. } | Self::Gone { .. } => &[],
         }
     }
 
@@ -329,6 +350,7 @@ impl<B: AsRef<[u8]>> Content<B> {
             Self::Inline { body, .. } => (0, u32::try_from(body.as_ref().len())),
             Self::Long { body_len, .. } => (1, Ok(*body_len)),
             Self::Gone { .. } => (2, Ok(0)),
+            Self::Bare { .. } => (3, Ok(0)),
         };
         let header_len = u8::try_from(self.header_column().len());
         let header_len = header_len.expect("no header exceeds 255 bytes");
@@ -346,6 +368,7 @@ impl Row {
             0 => (Kind::Inline, usize::try_from(body_len).ok()? <= INLINE_BODY_SIZE_MAX),
             1 => (Kind::Long, u64::from(body_len) <= BODY_SIZE_MAX),
             2 => (Kind::Gone, usize::from(header_len) == HASH_SIZE && body_len == 0),
+            3 => (Kind::Bare, body_len == 0),
             _ => return None,
         };
         (sound && header_len > 0).then_some(Self { kind, recipient, header_len, body_len })

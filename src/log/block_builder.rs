@@ -207,6 +207,7 @@ mod tests {
             6 => inline.prop_map(|(header, body)| Content::Inline { header, body }),
             1 => (bytes(1..256), 0u32..1 << 30)
                 .prop_map(|(header, body_len)| Content::Long { header, body_len }),
+            1 => bytes(1..256).prop_map(|header| Content::Bare { header }),
             1 => any::<[u8; 32]>().prop_map(|leaf| Content::Gone { leaf: Hash(leaf) }),
         ];
         (0u8..4, content, prop::option::of(any::<[u8; 16]>().prop_map(IdempotencyHash)))
@@ -215,9 +216,9 @@ mod tests {
 
     fn leaf(index: u64, content: &Content<Bytes>) -> Hash {
         match content {
-            Content::Inline { header, .. } | Content::Long { header, .. } => {
-                leaf_hash(&author(), EPOCH, Index(index), header)
-            }
+            Content::Inline { header, .. }
+            | Content::Long { header, .. }
+            | Content::Bare { header } => leaf_hash(&author(), EPOCH, Index(index), header),
             Content::Gone { leaf } => *leaf,
         }
     }
@@ -353,7 +354,7 @@ mod tests {
         assert_eq!(refused(3, 0), counts);
         let row = |column| BlockError::Row { column, row: 0 };
         assert_eq!(refused(40, 3), row("a recipient"));
-        assert_eq!(refused(81, 3), row("an entry"));
+        assert_eq!(refused(81, 4), row("an entry"));
         assert_eq!(refused(82, 1), row("an entry"));
         assert_eq!(refused(83, 0), row("an entry"));
         assert_eq!(refused(88, 1), row("an idempotency key"));

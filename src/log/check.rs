@@ -177,20 +177,17 @@ impl Check<'_> {
         recipient: &Recipient,
         seq: Seq,
     ) -> Result<(), LogFault> {
-        let index = entry.index();
-        let decoded = match entry.content() {
-            Content::Gone { .. } => return Ok(()),
-            Content::Inline { header, body } => (Header::decode(&header), Some(body)),
-            Content::Long { header, .. } => (Header::decode(&header), None),
-        };
-        let (Ok(decoded), body) = decoded else { return Err(LogFault::Header(index.0)) };
+        let (index, content) = (entry.index(), entry.content());
+        let Some(header) = content.header() else { return Ok(()) };
+        let decoded = Header::decode(header).map_err(|_| LogFault::Header(index.0))?;
         if (decoded.recipient(), decoded.seq()) != (*recipient, seq) {
             return Err(LogFault::Header(index.0));
         }
         let Decoded::Header(header) = decoded else { return Ok(()) };
-        let hash = match body {
-            Some(body) => Some(body_hash(&body)),
-            None => self.long_body_hash(&header),
+        let hash = match content {
+            Content::Inline { body, .. } => Some(body_hash(&body)),
+            Content::Long { .. } => self.long_body_hash(&header),
+            Content::Bare { .. } | Content::Gone { .. } => return Ok(()),
         };
         if hash == Some(header.body_hash) { Ok(()) } else { Err(LogFault::Body(index.0)) }
     }

@@ -17,7 +17,7 @@ const EPOCH: Epoch = Epoch(1_700_000_000);
 #[test]
 fn every_structure_is_what_it_always_was() {
     let mut found = String::new();
-    for (name, bytes) in [headers(), trees(), envelopes(), store(), rewritten()].concat() {
+    for (name, bytes) in [headers(), trees(), envelopes(), store(), rewritten(), bare()].concat() {
         let line = format!("{name} = {}", hex::encode(bytes));
         writeln!(found, "{}", line.trim_end()).unwrap();
     }
@@ -139,6 +139,23 @@ fn rewritten() -> Vec<(String, Vec<u8>)> {
     store.commit(batch).unwrap();
     let pairs = store.scan(&[0][..]..&[0xff][..]).map(Result::unwrap);
     pairs.map(|(key, row)| value(format!("rewritten {}", hex::encode(&key)), row)).collect()
+}
+
+/// A block whose one entry, sent with an idempotency key, has lost its body.
+fn bare() -> Vec<(String, Vec<u8>)> {
+    let store = MemoryStore::new();
+    let mut log = Log::open(&store, author().id(), EPOCH).unwrap();
+    let peer = Recipient::Peer([2; 32]);
+    let idempotency = IdempotencyHash::new(&peer, b"golden");
+    let body = DraftBody::Inline(Bytes::from_static(b"golden"));
+    let mut batch = Batch::new();
+    log.append(&store, &[Draft { idempotency, ..draft(peer, body) }], &mut batch).unwrap();
+    store.commit(batch).unwrap();
+    let mut batch = Batch::new();
+    let step = RewriteStep { from: 0, end: 1, worth: Worth::Any, now: UnixMs(0) };
+    log.rewrite(&store, &step, |_, _| Ok::<_, LogError>(true), &mut batch).unwrap();
+    let rows = batch.into_steps().map(|(key, row)| (key, row.unwrap()));
+    rows.map(|(key, row)| value(format!("bare {}", hex::encode(&key)), row)).collect()
 }
 
 fn draft(recipient: Recipient, body: DraftBody) -> Draft {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use peermq_storage::Store;
 
-use super::block::{Block, BlockEntry, Content};
+use super::block::{Block, BlockEntry};
 use super::blocks::Blocks;
 use super::draft::Appended;
 use super::entry::{Decoded, Header};
@@ -189,10 +189,7 @@ fn keyed_sends(
 
 /// When an entry was written, as long as its header is held.
 fn time_of(entry: &BlockEntry<'_>) -> Option<UnixMs> {
-    let (Content::Inline { header, .. } | Content::Long { header, .. }) = entry.content() else {
-        return None;
-    };
-    match Header::decode(&header) {
+    match Header::decode(entry.content().header()?) {
         Ok(Decoded::Header(header)) => Some(header.time),
         _ => None,
     }

@@ -6,7 +6,8 @@
 //! one block   [ . . .    d    .    . . ]       . = leaf hash
 //! ```
 //!
-//! For ever stay: leaf hashes, whom each entry was for and its seq there, tree nodes of level 8 and
+//! What was sent with an idempotency key keeps its header, beside the key, for as long as a repeat must
+//! find it. For ever stay: leaf hashes, whom each entry was for and its seq there, tree nodes of level 8 and
 //! above, the root at the end of each block that is left. So the log verifies as before, and whoever
 //! reads it from its beginning gets hashes in place of what went.
 
@@ -63,7 +64,7 @@ pub struct RewriteStep {
     pub end: u64,
     /// Which blocks it writes.
     pub worth: Worth,
-    /// By this node's clock: what was sent with an idempotency key stays for a day.
+    /// By this node's clock: what was sent with an idempotency key keeps its header for a day.
     pub now: UnixMs,
 }
 
@@ -155,14 +156,22 @@ impl Log {
             seq.0 += 1;
             let key = keys.get(&entry.index()).copied();
             let mut content = entry.content();
-            let is_kept = entry.is_gone() || key.is_some() && is_remembered(&content, now);
-            if !is_kept && is_useless(&place.0, place.1)? {
+            let is_remembered = key.is_some() && is_recent(&content, now);
+            let is_done = match &content {
+                Content::Gone { .. } => true,
+                Content::Bare { .. } => is_remembered,
+                Content::Inline { .. } | Content::Long { .. } => !is_useless(&place.0, place.1)?,
+            };
+            if !is_done {
                 shrunk.abandoned.extend(Abandoned::of(&content));
                 shrunk.useless += 1;
-                content = Content::Gone { leaf: entry.leaf(&author, epoch) };
+                content = match content.header().filter(|_| is_remembered) {
+                    Some(header) => Content::Bare { header: header.clone() },
+                    None => Content::Gone { leaf: entry.leaf(&author, epoch) },
+                };
             }
             let nodes = self.nodes_at(store, entry.index())?;
-            let key = key.filter(|_| !matches!(content, Content::Gone { .. }));
+            let key = key.filter(|_| content.header().is_some());
             shrunk.entries.push(Kept { place, key, content, nodes });
         }
         Ok(shrunk)
@@ -177,16 +186,13 @@ impl Log {
     }
 }
 
-/// Whether a send with an idempotency key must still be found by it.
-fn is_remembered(content: &Content<Bytes>, now: UnixMs) -> bool {
-    let (Content::Inline { header, .. } | Content::Long { header, .. }) = content else {
-        return false;
-    };
-    match Header::decode(header) {
-        Ok(Decoded::Header(header)) => {
+/// Whether a send was so short a time ago that it must be found by its idempotency key.
+fn is_recent(content: &Content<Bytes>, now: UnixMs) -> bool {
+    match content.header().map(|header| Header::decode(header)) {
+        Some(Ok(Decoded::Header(header))) => {
             now.0.saturating_sub(header.time.0) <= IDEMPOTENCY_AGE_MS_MAX
         }
-        _ => true,
+        _ => false,
     }
 }
 

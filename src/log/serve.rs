@@ -108,7 +108,9 @@ impl Stretch {
         self.items.push(match entry.content() {
             Content::Inline { header, body } => Item::Entry { header, body: Some(body) },
             Content::Long { header, .. } => Item::Entry { header, body: None },
-            Content::Gone { leaf } => Item::Gone { leaf },
+            Content::Bare { .. } | Content::Gone { .. } => {
+                Item::Gone { leaf: entry.leaf(&blocks.author(), blocks.epoch()) }
+            }
         });
         self.size += entry_size(entry);
         self.position += 1;

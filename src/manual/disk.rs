@@ -36,13 +36,15 @@
 //! | 0 inline | header | of the sealed body, at most 4 096 | sealed body |
 //! | 1 long | header | of the sealed body, at most 1 GiB and 1 MiB | nothing: see own body chunks |
 //! | 2 gone | leaf hash, length 32 | 0 | nothing |
+//! | 3 bare | header | 0 | nothing |
 //!
 //! Entries have the indexes LAST + 1 - n to LAST. The entries to one recipient have seqs that count
 //! on from the one in its row.
 //!
 //! An entry that is of no more use becomes gone when its block is written anew, with neighbours that
 //! fit into one block with it: under the key of the last of them, in one batch with the outbox rows
-//! that tell of them. Its idempotency key goes with it.
+//! that tell of them. One that was sent with an idempotency key in the last 24 h becomes bare first.
+//! Readers of the log get the leaf hash of either.
 //!
 //! Nodes: those of the lowest level kept (4; 8 in a block that was written anew) and above whose last leaf is in the block, in the order
 //! in which the entries complete them, lower levels first. With first = LAST + 1 - n and

@@ -199,7 +199,7 @@ impl Outbox {
         self.ended.keys().copied().chain([self.log.epoch()]).collect()
     }
 
-    /// An entry as a list shows it; `None` when nothing but its leaf hash is kept.
+    /// An entry as a list shows it; `None` when its body is not kept.
     fn sent(
         &mut self,
         store: &dyn Store,
@@ -210,7 +210,7 @@ impl Outbox {
         let (header, body) = match entry.content {
             Content::Inline { header, body } => (header, OfferBody::Inline(body)),
             Content::Long { header, .. } => (header, OfferBody::Held),
-            Content::Gone { .. } => return Ok(None),
+            Content::Bare { .. } | Content::Gone { .. } => return Ok(None),
         };
         let damaged = QueueError::Damaged("a header of this version in this node's log");
         let Ok(Decoded::Header(header)) = Header::decode(&header) else { return Err(damaged) };

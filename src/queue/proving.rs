@@ -7,7 +7,6 @@ use bytes::Bytes;
 use super::Queue;
 use super::error::QueueError;
 use crate::crypto::hash::Hash;
-use crate::log::Content;
 use crate::sync::SignedReceipt;
 use crate::types::{Epoch, Id, Index, Recipient, Seq};
 
@@ -42,12 +41,8 @@ impl Queue {
         let standing = |receipt: &&SignedReceipt| receipt.unverified().standing(seq);
         let receipt = delivery.newest().filter(|it| standing(it).is_some()).max_by_key(standing);
         let receipt = receipt.ok_or(QueueError::NotAcknowledged { to, epoch, seq })?.clone();
-        match entry.content {
-            Content::Inline { header, .. } | Content::Long { header, .. } => {
-                Ok(Receipted { receipt, index: entry.place.index, header })
-            }
-            Content::Gone { .. } => Err(QueueError::HeaderDropped { to, epoch, seq }),
-        }
+        let header = entry.content.header().ok_or(QueueError::HeaderDropped { to, epoch, seq })?;
+        Ok(Receipted { receipt, index: entry.place.index, header: header.clone() })
     }
 
     /// The leaf hashes of this node's messages to a peer, for a stretch of their seqs.

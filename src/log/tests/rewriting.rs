@@ -163,14 +163,25 @@ fn a_few_useless_entries_wait_until_everything_is_looked_at() {
 }
 
 #[test]
-fn a_repeated_send_finds_the_first_one_for_a_day_although_it_is_done_with() {
+fn a_repeated_send_finds_the_first_one_for_a_day_although_its_body_is_gone() {
     let mut world = World::new();
     let first = world.append(&[keyed(1, b"once"), draft(1, 10)])[0];
     let both: BTreeSet<_> = [0, 1].into();
     world.rewrite(&both, Worth::Any, UnixMs(NOW.0 + IDEMPOTENCY_AGE_MS_MAX));
     assert_eq!(world.gone(), [1].into());
+    let contents = |world: &mut World| {
+        let entries = world.log.entries(&world.store, &recipient(1), 0..2).unwrap();
+        entries.into_iter().map(|entry| entry.content).collect::<Vec<_>>()
+    };
+    let [Content::Bare { .. }, Content::Gone { .. }] = &contents(&mut world)[..] else {
+        panic!("the header stays, with the time of the send");
+    };
     world.reopen();
     assert_eq!(world.append(&[keyed(1, b"once")]), [first]);
+    // Whoever reads the log gets its hash alone.
+    world.entries[0].gone = true;
+    world.check_chunks(recipient(1), 1_000, &[]);
+    assert_eq!(world.faults(), []);
     world.rewrite(&both, Worth::Any, UnixMs(NOW.0 + IDEMPOTENCY_AGE_MS_MAX + 1));
     assert_eq!(world.gone(), both);
 }
