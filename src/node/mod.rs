@@ -71,7 +71,7 @@ use self::inner::Inner;
 pub use self::listening::Listening;
 pub use self::message::{Message, Places, Text};
 pub use self::notices::Notice;
-pub use self::offline::Offline;
+pub use self::offline::{Offline, shrink};
 pub use self::options::Options;
 pub use self::sealing::SendOptions;
 pub use self::send::Sent;

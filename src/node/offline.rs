@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use peermq_storage::{Kind, Store};
+use peermq_storage::{Kind, Shrunk, Store};
 
 use super::clock::Clock;
 use super::directory::{Directory, DirectoryError, Lock};
@@ -93,6 +93,22 @@ impl Offline {
         written.and_then(|()| files::sync_folder_of(&path)).map_err(DirectoryError::at(&path))?;
         Ok(path)
     }
+}
+
+/// Writes a directory's store anew if its files are much larger than what they hold; `None` when they
+/// are not, or a node runs there. Blocks; needs no runtime.
+///
+/// # Errors
+/// [`NodeError::Directory`] when the directory cannot be used, [`NodeError::Open`] when its store does
+/// not open or there is no space for a second one.
+pub fn shrink(path: &Path, wanted: Option<Kind>) -> Result<Option<Shrunk>, NodeError> {
+    let directory = Directory::open(path)?;
+    let lock = match directory.lock() {
+        Err(DirectoryError::Held { .. }) => return Ok(None),
+        lock => lock?,
+    };
+    let kind = directory.store_kind(&lock, wanted)?;
+    Ok(peermq_storage::shrink(kind, &directory.store(), &directory.poison())?)
 }
 
 const ASIDE_MAGIC: &[u8] = b"peermqa1";

@@ -24,6 +24,7 @@ mod poison;
 #[cfg(feature = "redb")]
 mod redb;
 mod rewrite;
+mod shrink;
 #[cfg(feature = "sled")]
 mod sled;
 
@@ -38,6 +39,7 @@ pub use faulty::{Cause, Effect, Failure, FaultyDisk};
 pub use kind::{Kind, KindError};
 pub use memory::MemoryStore;
 pub use open::{Health, OpenError, Opened, open};
+pub use shrink::{Shrunk, shrink};
 
 /// The pairs of a range of keys, in key order from either end.
 pub type Scan<'a> = Box<dyn DoubleEndedIterator<Item = Result<(Bytes, Bytes), StoreError>> + 'a>;

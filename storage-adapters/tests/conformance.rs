@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use peermq_storage::{
     Batch, Bytes, Health, KEY_SIZE_MAX, Kind, MemoryStore, OpenError, Opened, Store, StoreError,
-    VALUE_SIZE_MAX, open,
+    VALUE_SIZE_MAX, open, shrink,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -217,6 +217,38 @@ fn after_a_failed_fsync_in_this_boot_the_store_is_written_anew() {
         assert_ne!(home.engine_dir(), engine_dir);
         drop(store);
         assert_eq!(opened(&home).health, Health::Clean);
+    }
+}
+
+#[test]
+fn the_disk_gets_back_what_a_closed_store_does_not_need() {
+    for home in homes() {
+        let (dir, poison) = (home.store_dir(), home.poison());
+        let opened = home.open().expect("a new store");
+        for first in (0..900_u32).step_by(100) {
+            let mut batch = Batch::new();
+            for key in first..first + 100 {
+                batch.put(key.to_be_bytes().to_vec(), vec![7; 50_000]);
+            }
+            opened.store.commit(batch).expect("a good store takes it");
+        }
+        let held = shrink(home.kind, &dir, &poison);
+        assert!(matches!(held, Err(OpenError::Held)), "{}", home.name());
+        let mut batch = Batch::new();
+        (1..900_u32).for_each(|key| batch.remove(key.to_be_bytes().to_vec()));
+        opened.store.commit(batch).expect("a good store takes it");
+        drop(opened);
+
+        let shrunk = shrink(home.kind, &dir, &poison).expect("a good store");
+        let shrunk = shrunk.unwrap_or_else(|| panic!("{} is full of nothing", home.name()));
+        assert!(shrunk.before > 40_000_000, "{} {shrunk:?}", home.name());
+        assert!(shrunk.after < 20_000_000, "{} {shrunk:?}", home.name());
+        let again = shrink(home.kind, &dir, &poison).expect("a good store");
+        assert_eq!(again, None, "{}", home.name());
+        let Opened { store, health, .. } = home.open().expect("a good store");
+        assert_eq!(health, Health::Clean, "{}", home.name());
+        assert_eq!(all(&*store).len(), 1, "{}", home.name());
+        assert_eq!(home.engine_dir(), dir.join(format!("{}-2", home.kind)));
     }
 }
 
