@@ -20,6 +20,7 @@ mod peers;
 mod proofs;
 mod recovery;
 mod sharing;
+mod space;
 mod stored;
 mod support;
 mod texts;

@@ -125,6 +125,15 @@ pub(crate) enum Verb {
     /// whole, and a new one begins: what had not been delivered must be sent again.
     #[command(after_help = "Examples:\n  peermq repair\n  peermq repair --json")]
     Repair,
+    /// Free the space of messages that are of no more use, and print how much that is.
+    ///
+    /// Those are messages that their recipients have archived, cleared or rejected, and those that
+    /// were cleared or rejected here. Their hashes stay, so that the logs verify. A node that runs
+    /// does this by itself, some minutes later. Where no node runs, the store's files are written
+    /// anew as well when they are much larger than what they hold; that takes as much space again
+    /// for that time.
+    #[command(after_help = "Examples:\n  peermq gc --dry-run\n  peermq gc --json")]
+    Gc(GcArgs),
     /// Write all that this node is and holds to a new file, also while the node runs.
     ///
     /// The file holds the node's secret key: whoever reads it can read and write in its name. A
@@ -305,6 +314,14 @@ pub(crate) struct VerifyArgs {
     /// The proof's file; - is standard input.
     #[arg(value_name = "PROOF")]
     pub(crate) proof: PathBuf,
+}
+
+/// What `gc` takes.
+#[derive(Debug, Args)]
+pub(crate) struct GcArgs {
+    /// Free nothing, and print how much would be.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// What `backup` and `restore` take.

@@ -25,10 +25,11 @@ use super::access::{Access, Opening};
 use super::error::ClientError;
 use super::events;
 use super::schema::{
-    Ack, Group, Level, ListSet, Listening, NewPeers, NodeInfo, Page, Peer, Places, Problem, Sent,
-    SentRange, Status, StreamMode, StreamSet,
+    Ack, Group, Level, ListSet, Listening, NewPeers, NodeInfo, Page, Peer, Places, Problem,
+    Reclaimed, Sent, SentRange, Status, StreamMode, StreamSet,
 };
 use super::socket::Cut;
+use crate::node::Intent;
 use crate::node::transport::Addr;
 use crate::types::{Epoch, Id, Seq};
 
@@ -93,6 +94,18 @@ impl Client {
     /// As [`Client::info`].
     pub async fn status(&self) -> Result<Status, ClientError> {
         self.ask(|| request::get("/v1/status")).await
+    }
+
+    /// Frees the space of what is of no more use, or tells how much that is.
+    ///
+    /// # Errors
+    /// As [`Client::info`].
+    pub async fn reclaim(&self, intent: Intent) -> Result<Reclaimed, ClientError> {
+        self.ask(|| match intent {
+            Intent::Free => request::post("/v1/gc", &()),
+            Intent::Tell => request::get("/v1/gc"),
+        })
+        .await
     }
 
     /// The peers.

@@ -9,13 +9,23 @@ use axum::{Json, Router};
 
 use super::Api;
 use super::error::ApiError;
-use crate::gateway::schema::{NodeInfo, Status};
+use crate::gateway::schema::{NodeInfo, Reclaimed, Status};
+use crate::node::Intent;
 
 pub(super) fn routes() -> Router<Api> {
     Router::new()
         .route("/v1/node", get(info))
         .route("/v1/status", get(status))
         .route("/v1/backup", get(backup))
+        .route("/v1/gc", get(useless).post(reclaim))
+}
+
+async fn useless(State(api): State<Api>) -> Result<Json<Reclaimed>, ApiError> {
+    Ok(Json(Reclaimed { bytes: api.node.reclaim(Intent::Tell).await? }))
+}
+
+async fn reclaim(State(api): State<Api>) -> Result<Json<Reclaimed>, ApiError> {
+    Ok(Json(Reclaimed { bytes: api.node.reclaim(Intent::Free).await? }))
 }
 
 async fn backup(State(api): State<Api>) -> Result<Response, ApiError> {

@@ -230,6 +230,13 @@ pub struct Problem {
     pub error: String,
 }
 
+/// Space of what is of no more use: what `GET /v1/gc` finds, and `POST /v1/gc` frees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reclaimed {
+    /// Bytes of messages and bodies.
+    pub bytes: u64,
+}
+
 /// How the node stands: `GET /v1/status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {

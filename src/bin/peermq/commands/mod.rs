@@ -5,6 +5,7 @@ mod check;
 mod connect;
 mod demo;
 mod forks;
+mod gc;
 mod id;
 mod listen;
 mod marks;
@@ -54,6 +55,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), CliError> {
         Verb::Forks(args) => forks::run(&context, args).await,
         Verb::Passphrase(args) => passphrase::run(&context, args).await,
         Verb::Status => status::run(&context).await,
+        Verb::Gc(args) => gc::run(&context, args).await,
         Verb::Backup(args) => backup::run(&context, args).await,
         Verb::Restore(args) => backup::restore(&context, args).await,
         Verb::Check => check::run(&context).await,

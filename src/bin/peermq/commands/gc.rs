@@ -1,0 +1,39 @@
+//! `gc`: space of what is of no more use.
+
+use peermq::node::{self, Intent};
+use serde_json::json;
+
+use crate::args::GcArgs;
+use crate::context::Context;
+use crate::error::CliError;
+use crate::quantity::show_size;
+
+pub(super) async fn run(context: &Context, args: GcArgs) -> Result<(), CliError> {
+    let intent = if args.dry_run { Intent::Tell } else { Intent::Free };
+    let mut bytes = 0;
+    let reclaimed = context.with_client(async |client| {
+        bytes = client.reclaim(intent).await?.bytes;
+        Ok(())
+    });
+    reclaimed.await?;
+    let size = show_size(bytes);
+    if intent == Intent::Tell {
+        let text = format!("{size} would be freed");
+        return context.output.result(&text, &json!({ "bytes": bytes })).await;
+    }
+    let (directory, store) = (context.directory()?, context.store);
+    let shrunk = tokio::task::spawn_blocking(move || node::shrink(&directory, store));
+    let shrunk = shrunk.await.expect("copying does not panic and is not aborted")?;
+    let (text, value) = match shrunk {
+        None => (format!("{size} freed"), json!({ "bytes": bytes })),
+        Some(shrunk) => (
+            format!(
+                "{size} freed; the store's files take {}, not {}",
+                show_size(shrunk.after),
+                show_size(shrunk.before)
+            ),
+            json!({ "bytes": bytes, "before": shrunk.before, "after": shrunk.after }),
+        ),
+    };
+    context.output.result(&text, &value).await
+}
