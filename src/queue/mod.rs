@@ -212,6 +212,9 @@ impl Queue {
 
     fn try_commit(&mut self) -> Result<Changes, QueueError> {
         let recipients = self.outbox.stage(&*self.store, &mut self.batch)?;
+        if self.reclaim.take_index_due() {
+            self.outbox.log.flush_index(&mut self.batch);
+        }
         self.inbox.stage(&mut self.batch);
         if !planted::is("peer-forgotten") {
             self.peers.stage(&mut self.batch);

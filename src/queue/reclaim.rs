@@ -20,6 +20,7 @@ use super::outbox::Outbox;
 use super::peer_book::PeerBook;
 use crate::limits::LITTER_COUNT_MIN;
 use crate::log::{Abandoned, RewriteStep, Rewritten, Worth};
+use crate::planted;
 use crate::types::{Epoch, Recipient, UnixMs};
 
 /// A pass over all blocks, as far as it has come.
@@ -63,6 +64,9 @@ pub(super) struct Reclaim {
     received_floors: BTreeMap<LogKey, u64>,
     /// Whether a step is in the batch in the making.
     is_staged: bool,
+    /// Whether all outbox rows are to be written with the batch in the making, so that all blocks may
+    /// be written anew after it. Not before: what else is staged reads them.
+    is_index_due: bool,
     /// Long bodies whose chunks are being removed.
     abandoned: VecDeque<Abandoned>,
 }
@@ -123,10 +127,7 @@ impl Queue {
             self.reclaim.litter = 0;
             self.reclaim.is_unknown &= pass.worth == Worth::Half;
             self.reclaim.is_told = false;
-            if pass.worth == Worth::Any {
-                // Then all blocks may be written anew.
-                self.outbox.log.flush_index(&mut self.batch);
-            }
+            self.reclaim.is_index_due |= pass.worth == Worth::Any;
         }
         Pass { at: self.life_after(At::Start), ..pass }
     }
@@ -249,7 +250,7 @@ impl Outbox {
                 Entry::Vacant(entry) => entry.insert(Delivery::open(store, &id, peer, epoch)?),
             };
             let [_, archived, rejected] = delivery.states(store, seq)?;
-            Ok::<_, QueueError>(archived || rejected)
+            Ok::<_, QueueError>(archived || rejected || planted::is("dropped-unread"))
         };
         log.rewrite(store, step, is_useless, batch)
     }
@@ -265,6 +266,7 @@ impl Reclaim {
             own_floors: BTreeMap::new(),
             received_floors: BTreeMap::new(),
             is_staged: false,
+            is_index_due: false,
             abandoned: VecDeque::new(),
         }
     }
@@ -282,6 +284,11 @@ impl Reclaim {
     /// Whether chunks are still to be removed.
     pub(super) fn has_abandoned(&self) -> bool {
         !self.abandoned.is_empty()
+    }
+
+    /// Whether the outbox rows are to be written now.
+    pub(super) const fn take_index_due(&mut self) -> bool {
+        std::mem::replace(&mut self.is_index_due, false)
     }
 
     /// The batch is durable; returns whether a step was in it.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use peermq::crypto::hash::body_hash;
 use peermq::crypto::{Salt, Suite};
-use peermq::log::{Draft, DraftBody, IdempotencyHash};
-use peermq::queue::{Mark, OfferBody, Place, Quota, ReaderId, TakeBudget};
+use peermq::log::{Draft, DraftBody, IdempotencyHash, Worth};
+use peermq::queue::{Intent, Mark, OfferBody, Pass, Place, Quota, ReaderId, TakeBudget};
 use peermq::sync::Input;
 use peermq::types::{Epoch, Recipient};
 use peermq_storage::{Cause, Effect, Failure};
@@ -38,6 +38,7 @@ enum Chore {
     Release,
     Add,
     Remove,
+    Reclaim,
     Wait,
     Jump,
 }
@@ -79,6 +80,7 @@ impl Habits {
             (Chore::Release, 2),
             (Chore::Add, 1),
             (Chore::Remove, 1),
+            (Chore::Reclaim, 2),
             (Chore::Wait, 1),
             (Chore::Jump, 1),
         ];
@@ -178,6 +180,10 @@ impl World {
             Chore::Remove => {
                 let peer = self.nodes[other].id();
                 self.ask(node, Job::Remove { peer });
+            }
+            Chore::Reclaim => {
+                let worth = if self.chance.one_in(2) { Worth::Half } else { Worth::Any };
+                self.ask(node, Job::Reclaim { pass: Pass::new(worth, Intent::Free) });
             }
             Chore::Wait => return self.wait(),
             Chore::Jump => {

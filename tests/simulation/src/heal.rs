@@ -94,6 +94,7 @@ impl World {
 
     /// All that was confirmed has arrived where it is let in, and its author knows.
     fn check_converged(&self) -> Checked {
+        (0..self.nodes.len()).try_for_each(|node| self.check_store(node))?;
         for (number, message) in self.oracle.messages.iter().enumerate() {
             let (from, to) = (message.from, message.to);
             let Some((epoch, seq)) = message.place else { continue };

@@ -30,6 +30,8 @@ pub enum Invariant {
     OneReader,
     /// Sends with one idempotency key have one place.
     OneKeyOnePlace,
+    /// Every row of a store agrees with the others.
+    StoreIsSound,
     /// Nothing that happens makes a node panic.
     NobodyPanics,
     /// Once everything works again, everything arrives and is acknowledged.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use peermq::crypto::Identity;
 use peermq::log::{Draft, SignedHead};
-use peermq::queue::{Mark, Place, Queue, Quota};
+use peermq::queue::{Mark, Pass, Place, Queue, Quota};
 use peermq::sync::proof::ProvenFork;
 use peermq::sync::{Load, Received, Returned, SignedReceipt};
 use peermq::types::{Id, UnixMs};
@@ -46,6 +46,7 @@ pub(crate) enum Job {
     Mark { from: usize, places: Vec<Place>, to: Mark },
     Add { peer: Id, quota: Option<Quota> },
     Remove { peer: Id },
+    Reclaim { pass: Pass },
     Load { end: End, load: Load },
 }
 
@@ -59,7 +60,11 @@ impl Job {
             | Self::Compare { end, .. }
             | Self::Fork { end, .. }
             | Self::Load { end, .. } => Some(*end),
-            Self::Send { .. } | Self::Mark { .. } | Self::Add { .. } | Self::Remove { .. } => None,
+            Self::Send { .. }
+            | Self::Mark { .. }
+            | Self::Add { .. }
+            | Self::Remove { .. }
+            | Self::Reclaim { .. } => None,
         }
     }
 }

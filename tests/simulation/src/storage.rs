@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use peermq::queue::{Changes, Mark, Place, Queue, QueueError, Sent};
+use peermq::queue::{Changes, Mark, Pass, Place, Queue, QueueError, Sent};
 use peermq::sync::{Input, Load, Loaded, Stored};
 use peermq::types::{Epoch, Id};
 
@@ -23,6 +23,7 @@ enum Done {
     Marked { from: usize, places: Vec<Place>, to: Mark },
     Added { peer: Id },
     Removed { peer: Id },
+    Reclaimed { pass: Pass },
 }
 
 impl World {
@@ -120,6 +121,7 @@ impl World {
             // From now on a crash may leave it added.
             self.oracle.removed.remove(&(node, self.node_of(peer)));
         }
+        let time = self.nodes[node].time(self.now_ms());
         let Some(process) = &mut self.nodes[node].process else { return Ok(None) };
         let queue = &mut process.queue;
         let end = job.end();
@@ -151,6 +153,7 @@ impl World {
             }),
             Job::Add { peer, quota } => queue.add_peer(&peer, quota).map(|()| Done::Added { peer }),
             Job::Remove { peer } => queue.remove_peer(&peer).map(|()| Done::Removed { peer }),
+            Job::Reclaim { pass } => queue.reclaim(pass, time).map(|pass| Done::Reclaimed { pass }),
             Job::Load { .. } => return Ok(None),
         };
         match (staged, end) {
@@ -187,6 +190,14 @@ impl World {
             Done::Marked { from, places, to } => {
                 self.oracle.marked((node, from), &places, to);
                 self.forget_given(node, from, &places);
+                Ok(())
+            }
+            Done::Reclaimed { pass } if pass.is_over() => {
+                self.trace.note(format_args!("{node} frees {}", pass.freed()));
+                self.check_store(node)
+            }
+            Done::Reclaimed { pass } => {
+                self.ask(node, Job::Reclaim { pass });
                 Ok(())
             }
             Done::Added { peer } => {

@@ -7,6 +7,7 @@ use peermq::crypto::Verifier;
 use peermq::crypto::hash::body_hash;
 use peermq::limits::ADVANCE_SIZE_MAX;
 use peermq::log::Decoded;
+use peermq::queue::check::{CheckObserver, Finding, check};
 use peermq::queue::{AckedSets, ListSet, Listed, OfferBody, Queue};
 use peermq::types::{Id, Ranges, Recipient};
 
@@ -68,6 +69,30 @@ impl World {
             Err(error) => Invariant::HonestIsNotBlamed
                 .breach(format_args!("what {node} has on disk cannot be read: {error}")),
         }
+    }
+}
+
+impl World {
+    /// A check of all that a node's disk holds finds nothing.
+    pub(crate) fn check_store(&self, node: usize) -> Checked {
+        let me = self.nodes[node].id();
+        let store = self.nodes[node].disk.copy().open().expect("a copy has no other handle").store;
+        let mut findings = Findings::default();
+        check(&*store, &me, &mut findings).expect("a memory store can be read");
+        Invariant::StoreIsSound
+            .holds(findings.0.is_empty(), format_args!("{node} holds {:?}", findings.0))
+    }
+}
+
+/// What a check finds.
+#[derive(Debug, Default)]
+struct Findings(Vec<String>);
+
+impl CheckObserver for Findings {
+    fn checked(&mut self) {}
+
+    fn found(&mut self, finding: Finding) {
+        self.0.push(finding.to_string());
     }
 }
 
