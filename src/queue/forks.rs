@@ -19,6 +19,7 @@ use super::peer_book::PeerBook;
 use super::row;
 use crate::limits::{COVER_COUNT_MAX, EPOCH_COUNT_MAX, PEAK_COUNT_MAX};
 use crate::log::{Head, layout};
+use crate::planted;
 use crate::sync::Forked;
 use crate::sync::proof::{Evidence, ProvenFork};
 use crate::types::{Epoch, Id};
@@ -150,6 +151,9 @@ impl Forks {
             let Some(Row { fork, is_acknowledged }) = self.rows.get(&key) else { continue };
             let evidence = fork.evidence().clone();
             let row = StoredRow { evidence, is_acknowledged: *is_acknowledged };
+            if planted::is("fork-forgotten") {
+                continue;
+            }
             batch.put(layout::fork(key.author, key.epoch), row::encode(&row));
         }
     }

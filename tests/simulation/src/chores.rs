@@ -136,7 +136,7 @@ impl World {
         let count = self.nodes.len();
         for node in 0..count {
             self.start(node)?;
-            for peer in (0..count).filter(|peer| *peer != node) {
+            for (peer, _) in self.known_to(node) {
                 if !self.chance.one_in(8) {
                     self.ask_to_add(node, peer);
                 }
@@ -151,6 +151,9 @@ impl World {
         let chore = self.habits.chore(&mut self.chance);
         let node = self.chance.below(self.nodes.len());
         let other = (node + 1 + self.chance.below(self.nodes.len() - 1)) % self.nodes.len();
+        if !self.may_meet(node, other) {
+            return Ok(());
+        }
         match chore {
             Chore::Send => self.send(node, other),
             Chore::Repeat => self.repeat(node),
@@ -206,14 +209,18 @@ impl World {
 
     fn send(&mut self, from: usize, to: usize) {
         for _ in 0..self.chance.within(1..self.habits.burst + 1) {
-            let number = self.oracle.messages.len();
-            let size = self.chance.within(0..self.habits.body_size_max + 1);
-            let size = usize::try_from(size).expect("a small number");
-            let body = Bytes::from([number.to_be_bytes().as_slice(), &vec![7; size]].concat());
-            let is_keyed = self.chance.one_in(3);
-            self.oracle.messages.push(Message { from, to, body, is_keyed, place: None });
-            self.ask_to_send(number);
+            self.send_one(from, to);
         }
+    }
+
+    pub(crate) fn send_one(&mut self, from: usize, to: usize) {
+        let number = self.oracle.messages.len();
+        let size = self.chance.within(0..self.habits.body_size_max + 1);
+        let size = usize::try_from(size).expect("a small number");
+        let body = Bytes::from([number.to_be_bytes().as_slice(), &vec![7; size]].concat());
+        let is_keyed = self.chance.one_in(3);
+        self.oracle.messages.push(Message { from, to, body, is_keyed, place: None });
+        self.ask_to_send(number);
     }
 
     /// A sender that does not know whether a message is durable sends it again.
@@ -336,7 +343,7 @@ impl World {
         let Some(process) = &mut self.nodes[node].process else { return Ok(()) };
         let offers = process.queue.take(ReaderId(reader), budget, time);
         for offer in offers.expect("a memory store can be read") {
-            let from = self.node_of(&offer.from);
+            let from = self.node_of(node, &offer.from);
             let (epoch, seq) = (offer.epoch.0, offer.seq.0);
             self.figures.offered += 1;
             self.trace.note(format_args!("{node} offers reader {reader} {from}@{epoch}.{seq}"));

@@ -25,11 +25,20 @@ impl World {
             self.start(node)?;
             (0..READER_COUNT).for_each(|reader| self.release(node, reader));
         }
+        self.rest()?;
+        if let Some(twins) = self.twins {
+            self.expose(twins)?;
+        }
+        self.check_converged()
+    }
+
+    /// Runs until nothing happens any more.
+    pub(crate) fn rest(&mut self) -> Checked {
         for _ in 0..ROUND_COUNT_MAX {
             let before = self.trace.hash();
             self.round()?;
             if self.trace.hash() == before && self.busy_nodes().is_empty() {
-                return self.check_converged();
+                return Ok(());
             }
         }
         Invariant::Converges.breach(format_args!("no rest after {ROUND_COUNT_MAX} rounds"))
@@ -101,6 +110,9 @@ impl World {
             let lets_in = self.grant(to, from) == Some(Grant::Receive);
             let is_honest = ![from, to].map(Some).contains(&self.hostile);
             if !is_honest || !lets_in || self.grant(from, to).is_none() {
+                continue;
+            }
+            if self.oracle.views[&to].forked.contains(&(from, epoch)) {
                 continue;
             }
             let log = self.oracle.views[&to].logs.get(&(from, epoch));

@@ -28,6 +28,10 @@ pub enum Invariant {
     HonestIsNotBlamed,
     /// A message is with one reader at a time.
     OneReader,
+    /// A log that is known to have forked stays known for it, and grows no more.
+    ForksFreeze,
+    /// Two readers of two versions of a log find out once they have met.
+    ForksAreFound,
     /// Sends with one idempotency key have one place.
     OneKeyOnePlace,
     /// Every row of a store agrees with the others.

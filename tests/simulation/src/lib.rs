@@ -27,6 +27,7 @@ mod oracle;
 mod sessions;
 mod storage;
 mod trace;
+mod twins;
 mod view;
 mod world;
 
@@ -66,6 +67,8 @@ pub struct Figures {
     pub crashes: u64,
     /// Connections made.
     pub connections: u64,
+    /// Logs that a reader found to have two versions.
+    pub forks: u64,
 }
 
 /// A run that broke a promise.
@@ -147,6 +150,7 @@ impl Figures {
         self.commits += other.commits;
         self.crashes += other.crashes;
         self.connections += other.connections;
+        self.forks += other.forks;
     }
 }
 

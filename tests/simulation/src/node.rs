@@ -79,6 +79,12 @@ impl Node {
         }
     }
 
+    /// Another node with the same key, and nothing else of it.
+    pub(crate) fn twin(&self) -> Self {
+        let identity = Arc::clone(&self.identity);
+        Self { identity, disk: FaultyDisk::new(), process: None, clock_ahead_ms: 0 }
+    }
+
     pub(crate) fn id(&self) -> Id {
         self.identity.id()
     }

@@ -181,6 +181,16 @@ impl Oracle {
             let last = before.logs.get(life);
             self.check_log((node, life.0, life.1), log, last.unwrap_or(&nothing))?;
         }
+        for life in &before.forked {
+            let [length, last] =
+                [&view, &before].map(|view| view.logs.get(life).map(|log| log.length));
+            Invariant::ForksFreeze.holds(
+                view.forked.contains(life) && length == last,
+                format_args!(
+                    "{node} has {length:?} of {life:?}, after {last:?} when it was frozen"
+                ),
+            )?;
+        }
         for (life, last) in &before.logs {
             let kept = view.logs.contains_key(life);
             Invariant::HeadsGrow

@@ -15,7 +15,8 @@ use crate::world::World;
 impl World {
     /// Connects two nodes, when the first may dial and the second lets it in.
     pub(crate) fn connect(&mut self, from: usize, to: usize) -> Checked {
-        let parted = self.parted.contains(&(from.min(to), from.max(to)));
+        let parted =
+            self.parted.contains(&(from.min(to), from.max(to))) || !self.may_meet(from, to);
         let grants = (self.grant(from, to), self.grant(to, from));
         let (Some(dialler), Some(Grant::Receive), false) = (grants.0, grants.1, parted) else {
             return Ok(());

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use peermq::queue::{Changes, Mark, Pass, Place, Queue, QueueError, Sent};
-use peermq::sync::{Input, Load, Loaded, Stored};
+use peermq::sync::{Forked, Input, Load, Loaded, Stored};
 use peermq::types::{Epoch, Id};
 
 use crate::invariant::{Checked, Invariant};
@@ -119,7 +119,7 @@ impl World {
     fn stage(&mut self, node: usize, job: Job) -> Checked<Option<Done>> {
         if let Job::Add { peer, .. } = &job {
             // From now on a crash may leave it added.
-            self.oracle.removed.remove(&(node, self.node_of(peer)));
+            self.oracle.removed.remove(&(node, self.node_of(node, peer)));
         }
         let time = self.nodes[node].time(self.now_ms());
         let Some(process) = &mut self.nodes[node].process else { return Ok(None) };
@@ -201,7 +201,7 @@ impl World {
                 Ok(())
             }
             Done::Added { peer } => {
-                let peer = self.node_of(&peer);
+                let peer = self.node_of(node, &peer);
                 self.trace.note(format_args!("{node} has added {peer}"));
                 let regrant = |end| (end, Input::Regrant(peermq::sync::Grant::Receive));
                 let ends = self.ends_of(node, Some(peer)).into_iter().map(regrant);
@@ -210,7 +210,7 @@ impl World {
                     .try_for_each(|(end, news)| self.input(end, news))
             }
             Done::Removed { peer } => {
-                let peer = self.node_of(&peer);
+                let peer = self.node_of(node, &peer);
                 self.trace.note(format_args!("{node} has removed {peer}"));
                 if self.grant(node, peer).is_none() {
                     self.oracle.removed.insert((node, peer));
@@ -224,28 +224,42 @@ impl World {
     /// What a commit changed is told to the sessions that it concerns.
     fn tell(&mut self, node: usize, changes: Changes) -> Checked {
         for (id, life) in changes.grown {
-            let peer = self.node_of(&id);
+            let peer = self.node_of(node, &id);
             for end in self.ends_of(node, Some(peer)) {
                 self.input(end, Input::LocalHead(life))?;
             }
         }
         for (id, epoch) in changes.marked {
-            let peer = self.node_of(&id);
+            let peer = self.node_of(node, &id);
             for end in self.ends_of(node, Some(peer)) {
                 self.input(end, Input::LocalMarks(epoch))?;
             }
         }
         for (id, epoch, heads) in changes.checkpoints {
-            let peer = self.node_of(&id);
+            let peer = self.node_of(node, &id);
             for end in self.ends_of(node, Some(peer)) {
                 self.input(end, Input::Checkpoints { epoch, heads: heads.clone() })?;
             }
         }
-        if let Some((id, _)) = changes.forked.first() {
-            return Invariant::HonestIsNotBlamed
-                .breach(format_args!("{node} holds {id} for one with two logs"));
+        self.tell_forks(node, changes.forked)
+    }
+
+    fn tell_forks(&mut self, node: usize, forked: Vec<(Id, Forked)>) -> Checked {
+        let is_news = !forked.is_empty();
+        for (id, forked) in forked {
+            let peer = self.node_of(node, &id);
+            self.figures.forks += 1;
+            self.trace.note(format_args!("{node} freezes {}.{}", peer, forked.epoch));
+            Invariant::HonestIsNotBlamed.holds(
+                self.may_fork(peer),
+                format_args!("{node} holds {peer} for one with two logs"),
+            )?;
+            for end in self.ends_of(node, Some(peer)) {
+                self.input(end, Input::Forked(forked))?;
+            }
         }
-        Ok(())
+        let ends = if is_news { self.ends_of(node, None) } else { Vec::new() };
+        ends.into_iter().try_for_each(|end| self.input(end, Input::Forks))
     }
 
     fn read(&mut self, node: usize, end: End, load: Load) -> Checked {

@@ -1,6 +1,6 @@
 //! What a node would know if it died now: read from a copy of its disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use peermq::crypto::Verifier;
@@ -28,6 +28,8 @@ pub(crate) struct View {
     /// What each other node has acknowledged.
     pub(crate) acked: BTreeMap<usize, AckedSets>,
     pub(crate) logs: BTreeMap<Life, LogView>,
+    /// Logs that are known to have forked.
+    pub(crate) forked: BTreeSet<Life>,
     /// Unread messages of each other node, as counted for its quota.
     pub(crate) counted: BTreeMap<usize, u64>,
     /// Nodes to which it would still serve something.
@@ -57,12 +59,12 @@ pub(crate) struct LogView {
 impl World {
     /// Holds what a node's disk tells against everything that was promised.
     pub(crate) fn inspect(&mut self, node: usize) -> Checked {
-        let ids: Vec<_> = self.nodes.iter().map(crate::node::Node::id).collect();
+        let (me, known) = (self.nodes[node].id(), self.known_to(node));
         let store = self.nodes[node].disk.copy().open().expect("a copy has no other handle").store;
         let time = self.nodes[node].time(self.now_ms());
-        let view = Queue::open(store, ids[node], time).and_then(|mut queue| {
+        let view = Queue::open(store, me, time).and_then(|mut queue| {
             let mut view = View::default();
-            view.read(&mut queue, ids[node], &ids, self.hostile).map(|()| view)
+            view.read(&mut queue, me, &known, |peer| self.may_fork(peer)).map(|()| view)
         });
         match view {
             Ok(view) => self.oracle.check(node, view),
@@ -101,13 +103,15 @@ impl View {
         &mut self,
         queue: &mut Queue,
         me: Id,
-        ids: &[Id],
-        hostile: Option<usize>,
+        known: &[(usize, Id)],
+        may_fork: impl Fn(usize) -> bool,
     ) -> Result<(), peermq::queue::QueueError> {
-        let is_hostile = |peer: usize| hostile == Some(peer);
         self.epoch = queue.epoch().0;
         self.length = queue.length();
-        let node_of = |id: &Id| ids.iter().position(|known| known == id);
+        let node_of = |id: &Id| known.iter().find(|(_, known)| known == id).map(|(node, _)| *node);
+        let forks = queue.forks().into_iter();
+        let forked = forks.filter_map(|fork| Some((node_of(&fork.author())?, fork.epoch().0)));
+        self.forked = forked.collect();
         for figures in queue.figures()? {
             let Some(peer) = node_of(&figures.id) else { continue };
             self.sent.insert(peer, figures.sent);
@@ -124,7 +128,7 @@ impl View {
                     ..LogView::default()
                 };
                 let head = opening.head.filter(|head| head.epoch == held.epoch);
-                if let Some(head) = head.filter(|_| is_hostile(peer)) {
+                if let Some(head) = head.filter(|_| may_fork(peer)) {
                     let signed = head.verify(&Verifier::new(&figures.id)).is_ok();
                     let folds = head.root == held.follow.peaks.root();
                     log.flaws.extend((!signed).then_some("a head"));

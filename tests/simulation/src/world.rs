@@ -24,6 +24,9 @@ pub(crate) struct World {
     pub(crate) nodes: Vec<Node>,
     /// The node that lies, if one does.
     pub(crate) hostile: Option<usize>,
+    /// Two nodes with one identity, if there are such: each is honest by itself, and their author
+    /// has two versions of its log.
+    pub(crate) twins: Option<[usize; 2]>,
     pub(crate) links: BTreeMap<u64, Link>,
     /// Connections made so far.
     pub(crate) link_count: u64,
@@ -43,8 +46,13 @@ impl World {
                 .for_each(|part| *part = chance.number().to_le_bytes());
             Node::new(seed)
         });
-        let nodes: Vec<_> = nodes.collect();
+        let mut nodes: Vec<_> = nodes.collect();
         let hostile = chance.one_in(3).then(|| chance.below(nodes.len()));
+        let twins = (hostile.is_none() && chance.one_in(3)).then(|| {
+            let one = chance.below(nodes.len());
+            nodes.push(nodes[one].twin());
+            [one, nodes.len() - 1]
+        });
         Self {
             habits: Habits::new(&mut chance),
             chance,
@@ -53,6 +61,7 @@ impl World {
             figures: Figures::default(),
             nodes,
             hostile,
+            twins,
             links: BTreeMap::new(),
             link_count: 0,
             parted: BTreeSet::new(),
@@ -70,10 +79,33 @@ impl World {
         self.heal()
     }
 
-    /// Which node an id is.
-    pub(crate) fn node_of(&self, id: &Id) -> usize {
-        let place = self.nodes.iter().position(|node| node.id() == *id);
-        place.expect("nobody else has an id here")
+    /// Which node an id is to another node.
+    pub(crate) fn node_of(&self, to: usize, id: &Id) -> usize {
+        let known = self.known_to(to).into_iter().find(|(_, known)| known == id);
+        known.expect("nobody else has an id here").0
+    }
+
+    /// The nodes that another node may meet.
+    pub(crate) fn known_to(&self, node: usize) -> Vec<(usize, Id)> {
+        let others = (0..self.nodes.len()).filter(|other| self.may_meet(node, *other));
+        others.map(|other| (other, self.nodes[other].id())).collect()
+    }
+
+    /// Whether two nodes may meet: a reader meets one of two twins, and they never meet.
+    pub(crate) fn may_meet(&self, one: usize, other: usize) -> bool {
+        let Some(twins) = self.twins else { return one != other };
+        let twin_of = |reader: usize| twins[(reader - usize::from(reader > twins[0])) % 2];
+        match (twins.contains(&one), twins.contains(&other)) {
+            (true, true) => false,
+            (true, false) => twin_of(other) == one,
+            (false, true) => twin_of(one) == other,
+            (false, false) => one != other,
+        }
+    }
+
+    /// Whether a node may be found to have two versions of its log.
+    pub(crate) fn may_fork(&self, node: usize) -> bool {
+        self.hostile == Some(node) || self.twins.is_some_and(|twins| twins.contains(&node))
     }
 
     /// The world's clock in milliseconds.
