@@ -32,6 +32,8 @@ pub enum Invariant {
     ForksFreeze,
     /// Two readers of two versions of a log find out once they have met.
     ForksAreFound,
+    /// A receipt that is kept is for the entries that were sent.
+    ReceiptsAreFounded,
     /// Sends with one idempotency key have one place.
     OneKeyOnePlace,
     /// Every row of a store agrees with the others.

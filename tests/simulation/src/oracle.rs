@@ -191,6 +191,10 @@ impl Oracle {
                 ),
             )?;
         }
+        Invariant::ReceiptsAreFounded.holds(
+            view.unfounded.is_empty(),
+            format_args!("{node} keeps receipts of {:?} for what it did not send", view.unfounded),
+        )?;
         for (life, last) in &before.logs {
             let kept = view.logs.contains_key(life);
             Invariant::HeadsGrow

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use peermq::crypto::Verifier;
 use peermq::crypto::hash::body_hash;
 use peermq::limits::ADVANCE_SIZE_MAX;
-use peermq::log::Decoded;
+use peermq::log::{Decoded, InboxTree, Peaks};
 use peermq::queue::check::{CheckObserver, Finding, check};
 use peermq::queue::{AckedSets, ListSet, Listed, OfferBody, Queue};
 use peermq::types::{Id, Ranges, Recipient};
@@ -30,6 +30,8 @@ pub(crate) struct View {
     pub(crate) logs: BTreeMap<Life, LogView>,
     /// Logs that are known to have forked.
     pub(crate) forked: BTreeSet<Life>,
+    /// Nodes of which it keeps a receipt for entries that it did not send so.
+    pub(crate) unfounded: Vec<usize>,
     /// Unread messages of each other node, as counted for its quota.
     pub(crate) counted: BTreeMap<usize, u64>,
     /// Nodes to which it would still serve something.
@@ -121,6 +123,14 @@ impl View {
                 self.served.push(peer);
             }
             let opening = queue.opening(&figures.id)?;
+            for receipt in opening.receipts.iter().filter(|_| may_fork(peer)) {
+                let said = receipt.unverified();
+                let mut sent = Peaks::<InboxTree>::new();
+                for leaf in queue.sent_leaves(&figures.id, said.epoch, 0..said.seen)? {
+                    sent.push_leaf(leaf, |_, _| ());
+                }
+                self.unfounded.extend((sent.root() != said.inbox).then_some(peer));
+            }
             for held in opening.held {
                 let mut log = LogView {
                     length: held.follow.length(),
