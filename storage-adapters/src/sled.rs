@@ -64,19 +64,34 @@ impl Store for SledStore {
     }
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        let mut steps = ::sled::Batch::default();
-        for (key, value) in batch.steps() {
-            match value {
-                Some(value) => steps.insert(key.as_ref(), IVec::from(value.as_ref())),
-                None => steps.remove(key.as_ref()),
-            }
-        }
-        self.db.apply_batch(steps).map_err(write_error)?;
+        self.apply(&batch).map_err(write_error)?;
         self.db.flush().map_err(write_error)?;
         if cfg!(not(peermq_planted_plain_flush)) {
             self.data.sync_data().map_err(StoreError::Sync)?;
         }
         self.blobs.check()
+    }
+}
+
+impl SledStore {
+    /// A step alone is one record of sled's log, and one write; a batch has a record of its own
+    /// before the others, in a write of its own.
+    fn apply(&self, batch: &Batch) -> Result<(), Error> {
+        let mut steps = batch.steps();
+        if let (Some((key, value)), None) = (steps.next(), steps.next()) {
+            return match value {
+                Some(value) => self.db.insert(key, value.as_ref()).map(drop),
+                None => self.db.remove(key).map(drop),
+            };
+        }
+        let mut together = ::sled::Batch::default();
+        for (key, value) in batch.steps() {
+            match value {
+                Some(value) => together.insert(key.as_ref(), IVec::from(value.as_ref())),
+                None => together.remove(key.as_ref()),
+            }
+        }
+        self.db.apply_batch(together)
     }
 }
 
