@@ -3,7 +3,7 @@
 //! The keys' hashes stand in the blocks. Those of a recipient are read on its first keyed send and
 //! then kept in memory: at most 65 536 sends back and 24 h old.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use peermq_storage::Store;
 
@@ -21,7 +21,7 @@ use crate::limits::{
 use crate::types::{Recipient, UnixMs};
 
 /// What is kept of an idempotency key: 16 bytes of its hash at its recipient.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdempotencyHash(pub(super) [u8; 16]);
 
 impl IdempotencyHash {
@@ -48,7 +48,7 @@ pub(super) struct KeyedSends {
 /// The keyed sends to one recipient.
 #[derive(Debug, Default)]
 struct Table {
-    sends: BTreeMap<IdempotencyHash, Sent>,
+    sends: HashMap<IdempotencyHash, Sent>,
     /// Oldest first.
     order: VecDeque<(IdempotencyHash, Sent)>,
 }
@@ -97,7 +97,8 @@ impl KeyedSends {
         Some(sent.place)
     }
 
-    /// Notes a keyed send to a recipient whose sends were loaded.
+    /// Notes a keyed send; those of a recipient that is not in memory are read when they are asked
+    /// for.
     pub(super) fn note(
         &mut self,
         recipient: &Recipient,

@@ -131,8 +131,8 @@ impl Log {
     }
 
     /// Numbers entries in order and adds their blocks to `batch`, which must be committed before
-    /// the log is used again. Says where each entry stands; a draft whose idempotency hash was
-    /// sent before, in this call too, is not appended and stands where the first one does.
+    /// the log is used again. Says where each entry stands. Whether a draft repeats another is not
+    /// looked at here: [`Log::idempotent`] tells before.
     ///
     /// Beside the blocks, the batch may take 1 MiB of outbox rows.
     ///
@@ -149,10 +149,6 @@ impl Log {
         let mut appended = Vec::with_capacity(drafts.len());
         let mut builder = BlockBuilder::new(Index(self.length()));
         for draft in drafts {
-            if let Some(first) = self.first_of(draft) {
-                appended.push(first);
-                continue;
-            }
             let seq = self.outbox.number(&draft.recipient);
             let header = draft.header(seq);
             let content = draft.content(&header);
@@ -270,23 +266,11 @@ impl Log {
 
     /// Reads all that numbering these drafts needs.
     fn prepare(&mut self, store: &dyn Store, drafts: &[Draft]) -> Result<(), LogError> {
-        self.keyed_sends.trim();
         for draft in drafts {
             draft.check()?;
-            let next_seq = self.outbox.next_seq(store, &draft.recipient)?;
-            if draft.idempotency.is_some() {
-                let now = Now { time: draft.time, next_seq };
-                let (blocks, outbox) = (&mut self.blocks, &self.outbox);
-                self.keyed_sends.load(store, blocks, outbox, &draft.recipient, now)?;
-            }
+            self.outbox.next_seq(store, &draft.recipient)?;
         }
         Ok(())
-    }
-
-    /// Where the send stands that a draft repeats.
-    fn first_of(&self, draft: &Draft) -> Option<Appended> {
-        let now = Now { time: draft.time, next_seq: self.outbox.known_next_seq(&draft.recipient) };
-        self.keyed_sends.find(&draft.recipient, draft.idempotency?, now)
     }
 
     fn note_key(&mut self, draft: &Draft, place: Appended) {

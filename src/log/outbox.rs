@@ -115,14 +115,6 @@ impl Outbox {
         Ok(next)
     }
 
-    /// The seq of the next entry to a recipient that was asked for before.
-    ///
-    /// # Panics
-    /// When it was not.
-    pub(super) fn known_next_seq(&self, recipient: &Recipient) -> u64 {
-        *self.next.get(recipient).expect("a recipient is looked up before it is sent to")
-    }
-
     /// Gives the next entry to a recipient its seq. The recipient's next seq was asked for before.
     ///
     /// # Panics

@@ -53,9 +53,7 @@ impl World {
         let appended = self.log.append(&self.store, drafts, &mut batch).unwrap();
         self.store.commit(batch).unwrap();
         for (draft, place) in drafts.iter().zip(&appended) {
-            if place.index.0 == u64::try_from(self.entries.len()).unwrap() {
-                self.expect(draft, *place);
-            }
+            self.expect(draft, *place);
         }
         let mut at = before;
         while let Some(end) = self.log.block_end_at_or_after(&self.store, Index(at)).unwrap() {
@@ -63,6 +61,13 @@ impl World {
             at = end;
         }
         appended
+    }
+
+    /// Appends a draft with a key, unless it repeats another.
+    fn append_once(&mut self, draft: Draft) -> Appended {
+        let hash = draft.idempotency.unwrap();
+        let first = self.log.idempotent(&self.store, &draft.recipient, hash, draft.time).unwrap();
+        first.unwrap_or_else(|| self.append(&[draft])[0])
     }
 
     fn expect(&mut self, draft: &Draft, place: Appended) {
