@@ -9,6 +9,14 @@ use crate::types::{Epoch, Id};
 impl Node {
     /// The authors that have signed two versions of their log, by author and life.
     ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// for fork in node.forks().await? {
+    ///     println!("{} has two versions of its log {}", fork.author(), fork.epoch());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`NodeError::Storage`].
     pub async fn forks(&self) -> Result<Vec<Fork>, NodeError> {
@@ -16,7 +24,16 @@ impl Node {
     }
 
     /// The user knows that an author has forked, in all lives of its log or in one:
-    /// [`Node::notices`] tells it no more, and later lives of the log are followed. The life that has forked stays frozen.
+    /// [`Node::notices`] tells it no more, and later lives of the log are followed. The life that has
+    /// forked stays frozen.
+    ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// for fork in node.forks().await? {
+    ///     node.acknowledge_fork(fork.author(), Some(fork.epoch())).await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`NodeError::Queue`] when the author is not known to have forked, [`NodeError::Storage`].
@@ -34,6 +51,15 @@ impl Node {
     }
 
     /// What proves an author's newest fork, or the one in one life, to anyone.
+    ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// for fork in node.forks().await? {
+    ///     let proof = node.fork_proof(fork.author(), Some(fork.epoch())).await?;
+    ///     std::fs::write("fork.proof", proof.encode())?;
+    /// }
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// As [`Node::acknowledge_fork`].

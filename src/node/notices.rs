@@ -37,6 +37,19 @@ pub enum Notice {
 impl Node {
     /// What the user has to know: first what stands, then whatever comes, each once. The stream ends
     /// after an error.
+    ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// use futures::StreamExt;
+    ///
+    /// let mut notices = node.notices();
+    /// tokio::spawn(async move {
+    ///     while let Some(Ok(notice)) = notices.next().await {
+    ///         println!("{notice:?}");
+    ///     }
+    /// });
+    /// # Ok(()) }
+    /// ```
     pub fn notices(&self) -> BoxStream<'static, Result<Notice, NodeError>> {
         let news = &self.inner.news;
         let (mut standing, passing) = (news.standing(), news.passing());
