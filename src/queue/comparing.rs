@@ -115,13 +115,9 @@ impl Queue {
         let followed = others.map(|(id, row)| Followed {
             author: *id,
             heads: self.inbox.lives(row.number).rev().map(|log| log.head).collect(),
-            evidence: self
-                .forks
-                .of(row.number)
-                .next_back()
-                .map(|(_, fork)| Box::new(fork.evidence().clone())),
+            evidence: self.forks.of(row.number).map(|(_, fork)| fork.evidence().clone()).collect(),
         });
-        followed.filter(|log| !log.heads.is_empty() || log.evidence.is_some()).collect()
+        followed.filter(|log| !log.heads.is_empty() || !log.evidence.is_empty()).collect()
     }
 }
 

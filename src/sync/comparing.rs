@@ -1,6 +1,6 @@
 //! Comparing heads with another reader of the same logs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::error::Misbehaviour;
@@ -9,7 +9,9 @@ use super::heads::{Followed, Heads, Tag};
 use super::message::{FEATURE_EVIDENCE, FEATURE_HEADS, Message};
 use super::proof::{Evidence, ProvenFork};
 use crate::crypto::Verifier;
-use crate::limits::{FOLLOWED_COUNT_MAX, HEADS_COUNT_MAX, HEADS_INTERVAL_MS, HEADS_TAG_COUNT_MAX};
+use crate::limits::{
+    EPOCH_COUNT_MAX, FOLLOWED_COUNT_MAX, HEADS_COUNT_MAX, HEADS_INTERVAL_MS, HEADS_TAG_COUNT_MAX,
+};
 use crate::log::SignedHead;
 use crate::planted;
 use crate::types::{Epoch, Id, Instant};
@@ -34,7 +36,8 @@ pub(super) struct Comparing {
 struct Told {
     /// The length of each life.
     lengths: BTreeMap<Epoch, u64>,
-    evidence: bool,
+    /// The lives that are proven to have forked.
+    forked: BTreeSet<Epoch>,
 }
 
 impl Comparing {
@@ -110,9 +113,13 @@ impl Comparing {
     ) -> Result<Option<ProvenFork>, Misbehaviour> {
         let logs = self.followed.values_mut();
         let mut logs = logs.filter(|log| log.author.as_bytes() == evidence.author());
-        let Some(log) = logs.next().filter(|log| log.evidence.is_none()) else { return Ok(None) };
+        let Some(log) = logs.next() else { return Ok(None) };
+        let is_known = log.evidence.iter().any(|known| known.epoch() == evidence.epoch());
+        if is_known || log.evidence.len() >= EPOCH_COUNT_MAX {
+            return Ok(None);
+        }
         let fork = evidence.verify().map_err(|_| Misbehaviour::Evidence)?;
-        log.evidence = Some(Box::new(fork.evidence().clone()));
+        log.evidence.push(fork.evidence().clone());
         Ok(Some(fork))
     }
 
@@ -155,11 +162,9 @@ impl Comparing {
                 let before = told.lengths.insert(head.epoch, head.length);
                 heads.extend((before < Some(head.length)).then_some((*tag, *head)));
             }
-            if let Some(evidence) = &log.evidence
-                && self.features & FEATURE_EVIDENCE != 0
-                && !std::mem::replace(&mut told.evidence, true)
-            {
-                messages.push(Message::Evidence(evidence.clone()));
+            if self.features & FEATURE_EVIDENCE != 0 {
+                let news = log.evidence.iter().filter(|it| told.forked.insert(it.epoch()));
+                messages.extend(news.map(|it| Message::Evidence(Box::new(it.clone()))));
             }
         }
         let told = heads.chunks(HEADS_COUNT_MAX);

@@ -85,11 +85,13 @@ impl Session {
             self.outputs.push_back(Output::Load(Load::Followed));
         }
         let peer = self.config.peer;
+        let newest = self.incoming.iter().map(Incoming::epoch).max();
         for log in &mut self.incoming {
-            let unproven = log
-                .on_timeout(now)
-                .map(|length| Output::Event(Event::Unproven { peer, epoch: log.epoch(), length }));
-            self.outputs.extend(unproven);
+            let (late, epoch) = (log.on_timeout(now), log.epoch());
+            // Of a life that has ended an honest author may have lost the end.
+            let unproven = late.filter(|_| newest == Some(epoch));
+            let event = unproven.map(|length| Event::Unproven { peer, epoch, length });
+            self.outputs.extend(event.map(Output::Event));
         }
     }
 

@@ -35,8 +35,8 @@ pub struct Followed {
     pub author: Id,
     /// The newest head held of each of its lives, newest life first.
     pub heads: Vec<SignedHead>,
-    /// What proves that it has forked.
-    pub evidence: Option<Box<Evidence>>,
+    /// What proves that lives of it have forked, one of each.
+    pub evidence: Vec<Evidence>,
 }
 
 /// A life of the peer's log that is known to have forked.

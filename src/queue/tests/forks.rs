@@ -90,6 +90,26 @@ fn a_fork_of_a_life_that_has_ended_is_found_though_one_reader_knows_no_other() {
     assert!(!is_frozen(&b, &again));
 }
 
+#[test]
+fn evidence_of_each_life_is_passed_on_though_that_of_another_is_known() {
+    let ([a, _], b, c) = readers(1, 1);
+    let (mut b, c) = meet(b, c);
+    b.queue.acknowledge_fork(&a.id(), None).unwrap();
+    b.queue.commit().unwrap();
+    let [mut later, mut other] = [later_life(&a), later_life(&a)];
+    let mut d = Node::new(4);
+    later.send_numbers(b.id(), 0..1);
+    other.send_numbers(d.id(), 0..1);
+    let (_, b) = meet(later, b);
+    (other, d) = meet(other, d);
+    let (b, _) = meet(b, d);
+    assert!(is_frozen(&b, &other));
+    assert!(!is_frozen(&c, &other));
+    let (b, c) = meet(b, c);
+    assert_eq!(b.queue.forks().len(), 2);
+    assert!(is_frozen(&c, &other));
+}
+
 /// The same author in a life that begins later, with nothing of the one before.
 fn later_life(author: &Node) -> Node {
     let store = Arc::new(MemoryStore::new());

@@ -14,7 +14,7 @@ use crate::crypto::Verifier;
 use crate::crypto::hash::Hash;
 use crate::limits::{COVER_COUNT_MAX, PEAK_COUNT_MAX};
 use crate::log::{Branch, Head, LogTree, Peaks, SignedHead, cover};
-use crate::types::{Id, bounded};
+use crate::types::{Epoch, Id, bounded};
 
 /// Two signed heads of one life of a log, and what shows that they contradict each other; not
 /// verified yet.
@@ -56,6 +56,12 @@ impl Evidence {
     #[must_use]
     pub const fn author(&self) -> &[u8; 32] {
         &self.author
+    }
+
+    /// The life that it speaks of, if it holds.
+    #[must_use]
+    pub const fn epoch(&self) -> Epoch {
+        self.first.epoch
     }
 
     /// Checks both signatures, and that no one log has both heads.

@@ -25,7 +25,7 @@ fn head(seed: u8, length: u64, root: Hash) -> SignedHead {
 
 fn followed(seed: u8, head: SignedHead) -> Followed {
     let author = Identity::from_seed(&[seed; 32]).id();
-    Followed { author, heads: vec![head], evidence: None }
+    Followed { author, heads: vec![head], evidence: Vec::new() }
 }
 
 fn checkpoint(length: u64, root: Hash) -> Input {
@@ -112,7 +112,7 @@ fn evidence_is_passed_on_once_to_whoever_follows_the_log() {
     let mut ends = End::pair(BOTH);
     let [one, other] = [1, 2].map(|root| head(3, 5, Hash([root; 32])));
     let author = Identity::from_seed(&[3; 32]).id();
-    let evidence = Some(Box::new(Evidence::of_heads(author, one, other)));
+    let evidence = vec![Evidence::of_heads(author, one, other)];
     ends[0].followed = vec![Followed { author, heads: Vec::new(), evidence }];
     ends[1].followed = vec![followed(3, one)];
     open(&mut ends);
@@ -128,7 +128,7 @@ fn evidence_that_proves_nothing_ends_the_session() {
     let mut ends = End::pair(BOTH);
     let same = head(3, 5, Hash([1; 32]));
     let author = Identity::from_seed(&[3; 32]).id();
-    let evidence = Some(Box::new(Evidence::of_heads(author, same, same)));
+    let evidence = vec![Evidence::of_heads(author, same, same)];
     ends[0].followed = vec![Followed { author, heads: Vec::new(), evidence }];
     ends[1].followed = vec![followed(3, same)];
     open(&mut ends);
