@@ -1,5 +1,5 @@
-//! Giving the disk back what a store's files have taken and do not need: no engine does that by
-//! itself, so the store is written anew.
+//! Giving the disk back what a store's files have taken and do not need: of the engines only redb
+//! does that by itself, and only at its file's end, so the store is written anew.
 
 use std::fs;
 use std::io;

@@ -234,8 +234,9 @@ fn the_disk_gets_back_what_a_closed_store_does_not_need() {
         }
         let held = shrink(home.kind, &dir, &poison);
         assert!(matches!(held, Err(OpenError::Held)), "{}", home.name());
+        // The last one stays: redb gives back what is free at its file's end by itself.
         let mut batch = Batch::new();
-        (1..900_u32).for_each(|key| batch.remove(key.to_be_bytes().to_vec()));
+        (0..899_u32).for_each(|key| batch.remove(key.to_be_bytes().to_vec()));
         opened.store.commit(batch).expect("a good store takes it");
         drop(opened);
 
