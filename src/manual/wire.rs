@@ -152,7 +152,9 @@
 //! logs once both have said hello, and tells its heads when a log turns out to be common, and again
 //! when they have grown, at most every 15 s. The receiver compares a head of its own length with its
 //! own; a longer one becomes a checkpoint of its `Position` to that author, kept until it is
-//! reached; what is shorter the teller compares.
+//! reached; what is shorter the teller compares. An author that could and does not go on towards a
+//! checkpoint for 60 s is *unproven*: its reader's user is told, and nothing follows from it, since
+//! whoever leads nowhere shows nothing.
 //!
 //! **Evidence**, about a log that both follow:
 //!
