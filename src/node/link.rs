@@ -23,6 +23,7 @@ use super::serve::serve_body;
 use super::session_task::{SessionEnd, SessionTask, in_time};
 use super::sessions::Seat;
 use super::signals::Signals;
+use super::status::EndedSession;
 use super::transport::{AbortOnDrop, Addr, Secured, TransportError, initiate};
 use super::uses::Use;
 use crate::crypto::CryptoError;
@@ -99,7 +100,11 @@ impl Inner {
         let mux = Mux::new(stream, if run.dialled { Side::Dialler } else { Side::Dialled });
         let ended = seat.cut.run_until_cancelled(run.session(mux, probed, pulled)).await;
         match ended {
-            Some(end) => tracing::info!(%peer, %end, "session ended"),
+            Some(end) => {
+                tracing::info!(%peer, %end, "session ended");
+                let (at, why) = (self.clock.unix_ms(), end.to_string());
+                self.sessions.on_ended(EndedSession { peer, at, why });
+            }
             None => tracing::info!(%peer, "session cut"),
         }
         drop(abort);

@@ -76,7 +76,7 @@ pub use self::options::Options;
 pub use self::sealing::SendOptions;
 pub use self::send::Sent;
 pub use self::standing::{Recovered, Recovery};
-pub use self::status::{PeerStatus, SessionStatus, Status};
+pub use self::status::{EndedSession, PeerStatus, SessionStatus, Status};
 pub use self::stream::{MessageStream, Mode, Set};
 use crate::log::Worth;
 use crate::queue::Pass;

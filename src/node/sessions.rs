@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::fetch::Pull;
 use super::signals::Signals;
+use super::status::EndedSession;
 use crate::limits::PROBE_MS_MAX;
 use crate::types::{Id, UnixMs};
 
@@ -29,6 +30,8 @@ pub(super) struct Sessions {
 #[derive(Debug, Default)]
 struct Table {
     live: BTreeMap<Id, Entry>,
+    /// How the last session with a peer ended. One for each id that was let in or dialled.
+    ended: BTreeMap<Id, EndedSession>,
     next_number: u64,
 }
 
@@ -139,6 +142,18 @@ impl Sessions {
         let table = self.lock();
         let rows = table.live.iter();
         rows.map(|(peer, entry)| (*peer, entry.seat.address, entry.seat.since)).collect()
+    }
+
+    /// Notes how a session ended.
+    pub(super) fn on_ended(&self, ended: EndedSession) {
+        self.lock().ended.insert(ended.peer, ended);
+    }
+
+    /// How the last session ended with each peer that has none.
+    pub(super) fn ended(&self) -> Vec<EndedSession> {
+        let table = self.lock();
+        let ended = table.ended.values();
+        ended.filter(|ended| !table.live.contains_key(&ended.peer)).cloned().collect()
     }
 
     /// Whether a session with a peer is live.

@@ -30,6 +30,8 @@ pub struct Status {
     pub forks: Vec<Fork>,
     /// The live sessions.
     pub sessions: Vec<SessionStatus>,
+    /// How the last session ended with each peer that has none.
+    pub ended: Vec<EndedSession>,
     /// Everyone who was added, was sent to, or has sent.
     pub peers: Vec<PeerStatus>,
 }
@@ -44,6 +46,18 @@ pub struct SessionStatus {
     pub address: Option<SocketAddr>,
     /// Since when.
     pub since: UnixMs,
+}
+
+/// How a session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EndedSession {
+    /// With whom.
+    pub peer: Id,
+    /// When.
+    pub at: UnixMs,
+    /// Who failed, and how: what was expected, and what came.
+    pub why: String,
 }
 
 /// What was exchanged with a peer.
@@ -69,6 +83,7 @@ impl Status {
             sessions: sessions
                 .map(|(peer, address, since)| SessionStatus { peer, address, since })
                 .collect(),
+            ended: node.sessions.ended(),
             peers,
         })
     }

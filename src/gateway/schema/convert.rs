@@ -3,9 +3,9 @@
 use peermq_storage::Health;
 
 use super::{
-    Ack, Content, Direction, Durable, Fork, Group, Level, ListSet, Listed, Message, Page, Peer,
-    PeerStatus, Position, Quota, Run, Sent, SentRange, SessionStatus, Status, StreamMode,
-    StreamSet,
+    Ack, Content, Direction, Durable, EndedSession, Fork, Group, Level, ListSet, Listed, Message,
+    Page, Peer, PeerStatus, Position, Quota, Run, Sent, SentRange, SessionStatus, Status,
+    StreamMode, StreamSet,
 };
 use crate::node;
 use crate::types::Epoch;
@@ -167,6 +167,7 @@ impl From<node::Status> for Status {
             forks: status.forks.into_iter().map(Fork::from).collect(),
             listening: status.listening,
             sessions: status.sessions.into_iter().map(SessionStatus::from).collect(),
+            ended: status.ended.into_iter().map(EndedSession::from).collect(),
             peers: status.peers.into_iter().map(PeerStatus::from).collect(),
         }
     }
@@ -177,6 +178,12 @@ const fn health(health: Health) -> &'static str {
     match health {
         Health::Recovered => "recovered",
         _ => "clean",
+    }
+}
+
+impl From<node::EndedSession> for EndedSession {
+    fn from(ended: node::EndedSession) -> Self {
+        Self { peer: ended.peer, at: ended.at, why: ended.why }
     }
 }
 

@@ -262,6 +262,9 @@ pub struct Status {
     pub listening: Option<SocketAddr>,
     /// Whom it is connected to.
     pub sessions: Vec<SessionStatus>,
+    /// How the last session ended with each peer to whom it is not connected.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended: Vec<EndedSession>,
     /// Whom it has to do with.
     pub peers: Vec<PeerStatus>,
 }
@@ -277,6 +280,18 @@ pub struct SessionStatus {
     pub address: Option<SocketAddr>,
     /// Since when.
     pub since: UnixMs,
+}
+
+/// How a session ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndedSession {
+    /// The peer.
+    #[serde(with = "hex_id")]
+    pub peer: Id,
+    /// When.
+    pub at: UnixMs,
+    /// Who failed, and how: what was expected, and what came.
+    pub why: String,
 }
 
 /// What there is between this node and a peer.

@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
-use peermq::gateway::schema::{PeerStatus, SessionStatus, Status};
+use peermq::gateway::schema::{EndedSession, PeerStatus, SessionStatus, Status};
 
 use super::forks;
 use crate::context::Context;
 use crate::error::CliError;
+use crate::escape::push_escaped;
 use crate::quantity::show_size;
 use crate::time::Rfc3339;
 
@@ -36,6 +37,13 @@ fn text(status: &Status) -> String {
     }
     for session in &status.sessions {
         push_session(&mut text, session);
+    }
+    for EndedSession { peer, at, why } in &status.ended {
+        let mut line = String::new();
+        // The words of a peer's own never come in here; those of the system may.
+        push_escaped(&mut line, why.as_bytes());
+        writeln!(text, "ended      {peer} at {}: {line}", Rfc3339(*at))
+            .expect("a String takes all that is written");
     }
     for peer in &status.peers {
         push_peer(&mut text, peer);
