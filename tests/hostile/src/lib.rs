@@ -18,6 +18,7 @@ pub mod lies;
 pub mod proxy;
 pub mod removal;
 pub mod report;
+pub mod scenes;
 pub mod strangers;
 pub mod target;
 

@@ -6,13 +6,13 @@ use bytes::Bytes;
 use peermq::crypto::Identity;
 use peermq::crypto::hash::{Hash, body_hash};
 use peermq::log::{Head, Item};
-use peermq::sync::body::{BodyChunk, Want};
+use peermq::sync::body::Want;
 use peermq::sync::{Acked, Credit, Hello, Life, Message, Position, Receipt};
 use peermq::types::{Epoch, Id, Ranges, Recipient, Seq};
 
 use crate::Outcome;
 use crate::author::Author;
-use crate::liar::{Session, bytes_of, read_frame};
+use crate::liar::{Session, bytes_of};
 use crate::target::Target;
 
 /// One thing that a peer tries.
@@ -61,7 +61,9 @@ impl Lie {
         // The node may hang up in the midst of it.
         let _ = session.write(&bytes).await;
         session.ended().await?;
-        let said = target.log_line(&format!("session ended peer={peer}")).await?;
+        // The log has it as it happens, and status for as long as nothing newer did.
+        target.log_line(&format!("session ended peer={peer}")).await?;
+        let said = target.how_it_ended(peer).await?;
         if !said.contains(self.outcome) {
             return Err(format!("{}: expected {:?} in {said:?}", self.name, self.outcome).into());
         }
@@ -71,28 +73,6 @@ impl Lie {
         }
         Ok(())
     }
-}
-
-/// A long body that is not what its header says.
-///
-/// # Errors
-/// When the node thinks otherwise.
-pub async fn tell_a_false_body(number: usize, target: &mut Target) -> Outcome {
-    let identity = liar(number);
-    let mut author = Author::new(Arc::clone(&identity), target.id);
-    let mut session = Session::open(&identity, target, 0).await?;
-    session.greet(Life { epoch: author.epoch, length: 1 }).await?;
-    let promised = vec![1; 10_000];
-    let entry = author.entry(target.id, 0, &promised);
-    session.send(&Message::Advance(author.advance(vec![entry])?)).await?;
-    let mut wanted = session.incoming.recv().await.ok_or("expected a sub-stream for the body")?;
-    futures::io::AsyncReadExt::read_exact(&mut wanted, &mut [0]).await?;
-    read_frame(&mut wanted).await?;
-    let body = BodyChunk { number: 0, sealed: vec![2; 10_000].into() };
-    futures::io::AsyncWriteExt::write_all(&mut wanted, &bytes_of(&Message::Body(body))).await?;
-    futures::io::AsyncWriteExt::flush(&mut wanted).await?;
-    let said = target.log_line(&format!("session ended peer={}", identity.id())).await?;
-    if said.contains("the body that the header of seq 0 names") { Ok(()) } else { Err(said.into()) }
 }
 
 /// Every lie that one session can tell.

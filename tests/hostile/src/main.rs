@@ -10,7 +10,7 @@ use peermq_hostile::lies::{self, LIES};
 use peermq_hostile::report::Report;
 use peermq_hostile::strangers::{self, Honest, Opening};
 use peermq_hostile::target::{Program, Target};
-use peermq_hostile::{Outcome, cuts, removal};
+use peermq_hostile::{Outcome, cuts, removal, scenes};
 
 /// Attacks a running node, and counts what comes of it.
 #[derive(Debug, Parser)]
@@ -71,7 +71,7 @@ async fn run(arguments: Arguments) -> Outcome<String> {
     let Arguments { peermq, core, seconds, case } = arguments;
     let program = Program::find(peermq.as_deref(), core)?;
     let mut honest = Honest::new().await?;
-    let liars: Vec<Id> = (0..=LIES.len()).map(|number| lies::liar(number).id()).collect();
+    let liars: Vec<Id> = (0..LIES.len() + 7).map(|number| lies::liar(number).id()).collect();
     let peers: Vec<Id> = [honest.node().id()].into_iter().chain(liars).collect();
     let mut target = Target::start(&program, &peers).await?;
     honest.connect(&target).await?;
@@ -100,8 +100,16 @@ async fn tell_all(report: &mut Report, target: &mut Target) -> Outcome {
         lie.tell(number, target).await?;
         report.add("lies_found_out", 1);
     }
-    lies::tell_a_false_body(LIES.len(), target).await?;
-    report.add("lies_found_out", 1);
+    let mut others = (LIES.len()..).map(lies::liar);
+    let mut next = || others.next().ok_or("there are numbers enough");
+    scenes::a_false_body(&next()?, target).await?;
+    scenes::a_body_withheld(&next()?, target).await?;
+    scenes::another_history(&next()?, target).await?;
+    scenes::a_log_begun_again(&next()?, target).await?;
+    scenes::over_quota(&next()?, target).await?;
+    scenes::two_sessions(&next()?, target).await?;
+    scenes::bodies_of_others(&next()?, target).await?;
+    report.add("lies_found_out", 7);
     report.measure(target)
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use peermq::crypto::noise::{Initiator, Network};
 use peermq::crypto::{Identity, PairSecret};
-use peermq::node::Options;
 use peermq::node::transport::Addr;
+use peermq::node::{AckLevel, Options};
 use peermq::types::Id;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -186,9 +186,9 @@ impl Honest {
     pub async fn connect(&mut self, target: &Target) -> Outcome<Duration> {
         let began = Instant::now();
         let hint = Some(Addr::Socket(target.address));
-        let mut connection = self.node.connect(target.id, hint).await?;
-        self.node.send(target.id, "hello").await?;
-        timeout(PATIENCE, connection.next_ack()).await??;
+        let connection = self.node.connect(target.id, hint).await?;
+        let sent = self.node.send(target.id, "hello").await?;
+        timeout(PATIENCE, self.node.wait(&sent, AckLevel::Stored)).await??;
         let took = began.elapsed();
         connection.close().await;
         Ok(took)

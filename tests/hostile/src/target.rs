@@ -172,6 +172,18 @@ impl Target {
         Ok(lengths.sum())
     }
 
+    /// What `status` says of how the last session with a peer ended.
+    ///
+    /// # Errors
+    /// When it says nothing.
+    pub async fn how_it_ended(&self, peer: Id) -> Outcome<String> {
+        let status = self.status().await?;
+        let ended = status.pointer("/ended").and_then(Value::as_array).ok_or("expected ends")?;
+        let of_peer = ended.iter().find(|row| row["peer"] == peer.to_string());
+        let why = of_peer.and_then(|row| row["why"].as_str());
+        Ok(why.ok_or_else(|| format!("expected an end, got {status}"))?.to_owned())
+    }
+
     /// What its process has used.
     ///
     /// # Errors

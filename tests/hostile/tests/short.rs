@@ -13,7 +13,7 @@ use peermq_hostile::lies::{self, LIES};
 use peermq_hostile::report::Report;
 use peermq_hostile::strangers::{self, Honest, Opening};
 use peermq_hostile::target::{Program, Target};
-use peermq_hostile::{cuts, removal};
+use peermq_hostile::{cuts, removal, scenes};
 
 /// The program under attack: a build of the workspace has put it beside this one.
 fn peermq() -> PathBuf {
@@ -33,7 +33,7 @@ fn peermq() -> PathBuf {
 async fn stage() -> (Target, Honest) {
     let program = Program::find(Some(&peermq()), None).unwrap();
     let mut honest = Honest::new().await.unwrap();
-    let liars = (0..=LIES.len()).map(|number| lies::liar(number).id());
+    let liars = (0..LIES.len() + 6).map(|number| lies::liar(number).id());
     let peers: Vec<Id> = [honest.node().id()].into_iter().chain(liars).collect();
     let mut target = Target::start(&program, &peers).await.unwrap();
     honest.connect(&target).await.unwrap();
@@ -108,9 +108,23 @@ async fn every_lie_is_found_out_by_name_and_hurts_nobody_else() {
     for (number, lie) in LIES.iter().enumerate() {
         lie.tell(number, &mut target).await.unwrap();
     }
-    lies::tell_a_false_body(LIES.len(), &mut target).await.unwrap();
     honest.connect(&target).await.unwrap();
     assert_eq!(target.next_text().await.unwrap(), "hello");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_a_liar_several_sessions_is_found_out_too() {
+    let (mut target, mut honest) = stage().await;
+    let to = &mut target;
+    let liars: Vec<_> = (LIES.len()..LIES.len() + 6).map(lies::liar).collect();
+    scenes::a_false_body(&liars[0], to).await.unwrap();
+    scenes::another_history(&liars[1], to).await.unwrap();
+    scenes::a_log_begun_again(&liars[2], to).await.unwrap();
+    scenes::over_quota(&liars[3], to).await.unwrap();
+    scenes::two_sessions(&liars[4], to).await.unwrap();
+    scenes::bodies_of_others(&liars[5], to).await.unwrap();
+    honest.connect(to).await.unwrap();
+    assert_eq!(to.next_text().await.unwrap(), "hello");
 }
 
 #[tokio::test(flavor = "multi_thread")]
