@@ -3,7 +3,7 @@
 //! The keys' hashes stand in the blocks. Those of a recipient are read on its first keyed send and
 //! then kept in memory: at most 65 536 sends back and 24 h old.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use peermq_storage::Store;
 
@@ -21,7 +21,7 @@ use crate::limits::{
 use crate::types::{Recipient, UnixMs};
 
 /// What is kept of an idempotency key: 16 bytes of its hash at its recipient.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct IdempotencyHash(pub(super) [u8; 16]);
 
 impl IdempotencyHash {
@@ -48,7 +48,7 @@ pub(super) struct KeyedSends {
 /// The keyed sends to one recipient.
 #[derive(Debug, Default)]
 struct Table {
-    sends: HashMap<IdempotencyHash, Sent>,
+    sends: BTreeMap<IdempotencyHash, Sent>,
     /// Oldest first.
     order: VecDeque<(IdempotencyHash, Sent)>,
 }
