@@ -18,7 +18,9 @@
 //! # Handshake
 //!
 //! See [`crypto::noise`](crate::crypto::noise) for its flights. Nothing else passes before both
-//! signatures have been verified, and a stranger gets no byte at all.
+//! signatures have been verified, and a stranger gets no byte at all. A first flight is answered
+//! once: one whose ephemeral key came before is a replay, and gets none either. The whole handshake
+//! ends within 4.5 s.
 //!
 //! # Records
 //!
@@ -40,6 +42,9 @@
 //! | 1 | sync | the node that dialled, once and first | all messages but `Want` and `Body` |
 //! | 2 | bodies | whoever wants one | one `Want` one way, `Body` frames the other way |
 //! | 3 | stream | reserved | |
+//!
+//! A `Want`, a `Body` and the rest of any frame come within 30 s of silence, or the session ends. At
+//! most five bodies are served to one peer at a time; who wants more waits.
 //!
 //! # Frames
 //!
