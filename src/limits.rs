@@ -220,6 +220,13 @@ pub const GROUP_STAGED_SIZE_MAX: usize = 2 << 20;
 pub const PAIR_SECRET_COUNT_MAX: usize = 4_096;
 /// Milliseconds in which an older session must answer a ping to stay beside a newer one.
 pub const PROBE_MS_MAX: u64 = 5_000;
+/// Bytes free on the disk below which nothing new is taken in: a batch, a new segment of a store, and
+/// what peers were granted before still fit.
+pub const DISK_FREE_MIN: u64 = 32 << 20;
+/// Bytes free from which on it is taken in again: 16 MiB more, so that the node does not waver.
+pub const DISK_FREE_AGAIN_MIN: u64 = DISK_FREE_MIN + (16 << 20);
+/// Milliseconds between two looks at a disk that is full.
+pub const DISK_LOOK_MS: u64 = 1_000;
 /// Milliseconds between two syncs of the head mark: one more fsync a second costs a busy node
 /// little.
 pub const HEAD_MARK_SYNC_MS: u64 = 1_000;

@@ -23,7 +23,9 @@
 //!    After `remove_peer` returned, a removed peer gets nothing, not even what the kernel held.
 //! 6. **Only author and recipient can open a body.** It is sealed before it enters the log.
 //! 7. **Bad input, a full disk or a damaged store gives a clear error**: never a panic, a hang or
-//!    a wrong answer.
+//!    a wrong answer. With less than 32 MiB free, before the disk is full, nothing new is taken in:
+//!    sends are refused, and peers get no more credit, while marks, receipts and what is served go
+//!    on. With 16 MiB more it goes on by itself. A store that fails all the same ends the node.
 //!
 //! # Not promised
 //!

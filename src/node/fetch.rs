@@ -12,12 +12,14 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{mpsc, oneshot};
 
+use super::error::NodeError;
 use super::mux::Opener;
+use super::news::News;
 use super::session_task::{SessionEnd, read_owed_frame};
 use super::storage_thread::Storage;
 use super::uses::Use;
 use crate::limits::{BODY_BATCH_SIZE_MAX, BODY_CHUNK_SIZE, EAGER_BODY_COUNT_MAX};
-use crate::queue::Wanted;
+use crate::queue::{QueueError, Wanted};
 use crate::sync::body::{BodyCheck, BodyChunk, Progress, Want};
 use crate::sync::{Message, Misbehaviour, SyncError};
 use crate::types::{Epoch, Id, Recipient, Seq};
@@ -36,6 +38,7 @@ pub(super) struct Fetcher {
     pub(super) peer: Id,
     pub(super) storage: Storage,
     pub(super) opener: Opener,
+    pub(super) news: Arc<News>,
 }
 
 impl Fetcher {
@@ -83,7 +86,7 @@ impl Fetcher {
     async fn pull(&self, pull: Pull) -> Result<(), SessionEnd> {
         let (peer, Pull { epoch, seq, done }) = (self.peer, pull);
         let missing = self.storage.read(move |queue| queue.missing_body(&peer, epoch, seq)).await?;
-        if let Some(body) = missing.map_err(super::NodeError::from)? {
+        if let Some(body) = missing.map_err(NodeError::from)? {
             self.fetch(body).await?;
         }
         // The reader may have gone.
@@ -147,7 +150,7 @@ impl Fetcher {
             let (peer, epoch, seq) = (self.peer, body.epoch, body.seq);
             let read =
                 move |queue: &mut crate::queue::Queue| queue.held_chunk(&peer, epoch, seq, number);
-            let held = self.storage.read(read).await?.map_err(super::NodeError::from)?;
+            let held = self.storage.read(read).await?.map_err(NodeError::from)?;
             let sealed = held.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
             check.take(&BodyChunk { number, sealed }).map_err(misbehaved)?;
         }
@@ -162,10 +165,20 @@ impl Fetcher {
         progress: Progress,
     ) -> Result<(), SessionEnd> {
         let (peer, epoch, seq) = (self.peer, body.epoch, body.seq);
-        self.storage
-            .write(move |queue| queue.hold_chunks(&peer, epoch, seq, first, chunks, progress))
-            .await?;
-        Ok(())
+        let mut standing = self.news.standing();
+        loop {
+            let chunks = chunks.clone();
+            let hold = move |queue: &mut crate::queue::Queue| {
+                queue.hold_chunks(&peer, epoch, seq, first, chunks, progress)
+            };
+            match self.storage.write(hold).await {
+                // The author waits too; if it hangs up, the next session goes on from here.
+                Err(NodeError::Queue(QueueError::DiskFull(_))) => {
+                    standing.changed().await.map_err(|_| NodeError::Stopped)?;
+                }
+                other => return Ok(other?),
+            }
+        }
     }
 
     /// What came is not what the author signed: the next try begins anew.

@@ -147,7 +147,11 @@ pub(super) fn notify(changes: Changes, sessions: &Sessions, news: &News) {
     if !changes.forked.is_empty() {
         sessions.signal_all(Signals::on_forks);
     }
-    if !changes.forked.is_empty() || changes.stale.is_some() {
+    if changes.is_disk_other {
+        sessions.signal_all(Signals::on_room);
+        sessions.signal_all(Signals::on_wanted);
+    }
+    if !changes.forked.is_empty() || changes.stale.is_some() || changes.is_disk_other {
         news.on_standing();
     }
     for reborn in changes.reborn {

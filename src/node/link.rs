@@ -149,7 +149,8 @@ impl Run<'_> {
             Err(end) => return end,
         };
         let (storage, opener) = (node.storage.clone(), mux.opener());
-        let fetcher = Fetcher { me: node.id(), peer, storage, opener };
+        let news = Arc::clone(&node.news);
+        let fetcher = Fetcher { me: node.id(), peer, storage, opener, news };
         let end = tokio::select! {
             end = self.sync(sync, grant, probes) => end,
             end = fetcher.run(self.seat.signals.wanted(), pulls) => end,

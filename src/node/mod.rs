@@ -16,6 +16,7 @@ pub mod backoff;
 pub mod clock;
 pub mod directory;
 pub mod discovery;
+mod disk;
 pub mod transport;
 
 mod acks;
@@ -81,8 +82,8 @@ pub use self::stream::{MessageStream, Mode, Set};
 use crate::log::Worth;
 use crate::queue::Pass;
 pub use crate::queue::{
-    Cursor, Fork, Intent, ListSet, ListState, Listed, NewLife, Page, Peer, Place, Quota, Reborn,
-    Serving, Stale,
+    Cursor, DiskFull, Fork, Intent, ListSet, ListState, Listed, NewLife, Page, Peer, Place, Quota,
+    Reborn, Serving, Stale,
 };
 pub use crate::sync::proof::{Proof, ProofError, Proven, ProvenDelivery, ProvenFork};
 use crate::types::{Epoch, Id, Seq};

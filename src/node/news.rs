@@ -47,7 +47,8 @@ impl News {
         raise(&self.acked);
     }
 
-    /// This node is stale, a log has forked, or the user knows of it.
+    /// This node is stale, a log has forked or the user knows of it, or the disk is full or no longer
+    /// so.
     pub(super) fn on_standing(&self) {
         raise(&self.standing);
     }
@@ -78,7 +79,8 @@ impl News {
         self.acked.subscribe()
     }
 
-    /// Changes when this node is stale, a log has forked, or the user knows of it.
+    /// Changes when this node is stale, when a log has forked or the user knows of it, when the disk
+    /// is full or no longer so.
     pub(super) fn standing(&self) -> watch::Receiver<u64> {
         self.standing.subscribe()
     }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::Node;
 use super::error::NodeError;
 use super::storage_thread::Storage;
-use crate::queue::{Fork, Queue, Reborn, Stale};
+use crate::queue::{DiskFull, Fork, Queue, Reborn, Stale};
 use crate::types::{Epoch, Id};
 
 /// Something that the user has to know.
@@ -18,6 +18,8 @@ use crate::types::{Epoch, Id};
 pub enum Notice {
     /// This node signs nothing. Told at each start for as long as it is so.
     Stale(Stale),
+    /// The disk is too full for anything new. Told at each start for as long as it is so.
+    DiskFull(DiskFull),
     /// An author has signed two versions of its log. Told at each start until the user has
     /// acknowledged it.
     Fork(Fork),
@@ -105,5 +107,6 @@ impl Watch {
 fn standing(queue: &mut Queue) -> Vec<Notice> {
     let stale = queue.stale().map(Notice::Stale);
     let forks = queue.forks().into_iter().filter(|fork| !fork.is_acknowledged).map(Notice::Fork);
-    stale.into_iter().chain(forks).collect()
+    let disk_full = queue.disk_full().map(Notice::DiskFull);
+    stale.into_iter().chain(disk_full).chain(forks).collect()
 }

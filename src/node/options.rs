@@ -14,6 +14,7 @@ use super::clock::Clock;
 use super::dialling::Dials;
 use super::directory::{AskPassphrase, Directory, Lock};
 use super::discovery::{Book, Discoveries, Discovery, Rendezvous};
+use super::disk;
 use super::error::NodeError;
 use super::inner::{Inner, StoreInfo, notify};
 use super::known::Known;
@@ -270,9 +271,11 @@ impl Options {
         };
         let inner = Arc::new(inner);
         let freeing = reclaiming::run(Arc::downgrade(&inner), inner.news.litter());
+        let watching = disk::watch(Arc::downgrade(&inner), inner.news.standing());
         let stopping = inner.stopping.clone();
         inner.tasks.spawn(async move {
-            stopping.run_until_cancelled(freeing).await;
+            let both = async { tokio::join!(freeing, watching) };
+            stopping.run_until_cancelled(both).await;
         });
         Node { inner }
     }

@@ -43,8 +43,8 @@ impl Node {
     /// ```
     ///
     /// # Errors
-    /// [`NodeError::TextSize`], [`NodeError::Queue`] for a removed recipient or this node's own id,
-    /// [`NodeError::Storage`].
+    /// [`NodeError::TextSize`], [`NodeError::Queue`] for a removed recipient, this node's own id or a
+    /// disk that is nearly full, [`NodeError::Storage`].
     pub async fn send(&self, to: Id, text: impl Into<Bytes>) -> Result<Sent, NodeError> {
         self.send_with(to, text, SendOptions::default()).await
     }
@@ -170,7 +170,7 @@ impl Inner {
             return Ok(Sent { to, epoch: sent.epoch, seq: sent.seq });
         }
         // Whoever would be refused is not made to send a long text first.
-        self.storage.read(|queue| queue.check_standing()).await??;
+        self.storage.read(|queue| queue.check_sending()).await??;
         let sheet = self.sealing.sheet(&to, None, &options)?;
         let mut sealer = self.sealing.key(&to, &sheet)?.into_sealer();
         let mut staged = Staged::new(sheet.salt(), envelope_size)?;
@@ -190,6 +190,7 @@ impl Inner {
             if staged.is_full() {
                 let batch = staged.take();
                 let stage = move |queue: &mut Queue| {
+                    queue.check_sending()?;
                     batch.stage(queue);
                     Ok(())
                 };

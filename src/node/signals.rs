@@ -29,6 +29,8 @@ struct News {
     forked: BTreeMap<Epoch, Forked>,
     /// Some log that is followed has forked.
     forks: bool,
+    /// There is room again, or none.
+    room: bool,
 }
 
 impl Signals {
@@ -66,6 +68,11 @@ impl Signals {
     /// Some log that is followed has forked.
     pub(super) fn on_forks(&self) {
         self.raise(|news| news.forks = true);
+    }
+
+    /// The disk has room again, or none.
+    pub(super) fn on_room(&self) {
+        self.raise(|news| news.room = true);
     }
 
     /// Long bodies of the peer are to be fetched.
@@ -106,7 +113,9 @@ impl News {
         let checkpoints = checkpoints.map(|(epoch, heads)| Input::Checkpoints { epoch, heads });
         let forked = self.forked.into_values().map(Input::Forked);
         let forks = self.forks.then_some(Input::Forks);
-        grant.into_iter().chain(head).chain(marks).chain(checkpoints).chain(forked).chain(forks)
+        let room = self.room.then_some(Input::Room);
+        let told = grant.into_iter().chain(head).chain(marks).chain(checkpoints);
+        told.chain(forked).chain(forks).chain(room)
     }
 }
 

@@ -7,6 +7,7 @@ use peermq_storage::{Store, StoreError};
 
 use super::clock::Clock;
 use super::directory::{Directory, HeadMark, Lock, Source};
+use super::disk::Disk;
 use super::error::NodeError;
 use crate::crypto::Salt;
 use crate::log::Tip;
@@ -37,6 +38,7 @@ pub enum Recovered {
 pub(super) struct Standing {
     pub(super) queue: Queue,
     pub(super) mark: HeadMark,
+    disk: Disk,
 }
 
 impl Standing {
@@ -62,7 +64,9 @@ impl Standing {
             tracing::warn!(%stale, "this node signs nothing");
             queue.suspend(stale);
         }
-        Ok(Self { queue, mark })
+        let mut standing = Self { queue, mark, disk: Disk::of(directory.path().to_owned()) };
+        standing.look_at_disk();
+        Ok(standing)
     }
 
     /// Makes what is staged durable, then the head mark say so.
@@ -102,6 +106,15 @@ impl Standing {
         self.mark.settle(self.queue.tip()).map_err(failed)?;
         self.queue.close()?;
         Ok(recovered)
+    }
+
+    /// Has the queue know how much room there is. A disk that does not tell is taken to have some:
+    /// the store says when it has not.
+    pub(super) fn look_at_disk(&mut self) {
+        match self.disk.free() {
+            Ok(free) => self.queue.on_disk(free),
+            Err(error) => tracing::debug!(%error, "the disk does not tell what is free"),
+        }
     }
 
     fn is_past(&self, marked: &Tip) -> bool {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::error::NodeError;
 use super::inner::Inner;
 use super::listening;
-use crate::queue::{Fork, PeerFigures, Queue, QueueError, Stale};
+use crate::queue::{DiskFull, Fork, PeerFigures, Queue, QueueError, Stale};
 use crate::types::{Epoch, Id, UnixMs};
 
 /// What a node is and does at one moment.
@@ -22,6 +22,8 @@ pub struct Status {
     pub store: &'static str,
     /// Why the node signs nothing, and takes no send; absent when it does.
     pub stale: Option<Stale>,
+    /// Why nothing new is taken in; absent when it is.
+    pub disk_full: Option<DiskFull>,
     /// How the store was found when it was opened.
     pub health: peermq_storage::Health,
     /// The address that is listened on.
@@ -67,9 +69,10 @@ impl Status {
     pub(super) async fn of(node: &Inner) -> Result<Self, NodeError> {
         let read = |queue: &mut Queue| {
             let figures = queue.figures()?;
-            Ok::<_, QueueError>((queue.length(), queue.stale(), queue.forks(), figures))
+            let standing = (queue.stale(), queue.disk_full());
+            Ok::<_, QueueError>((queue.length(), standing, queue.forks(), figures))
         };
-        let (length, stale, forks, peers) = node.storage.read(read).await??;
+        let (length, (stale, disk_full), forks, peers) = node.storage.read(read).await??;
         let sessions = node.sessions.list().into_iter();
         Ok(Self {
             id: node.id(),
@@ -78,6 +81,7 @@ impl Status {
             store: node.store.name,
             health: node.store.health,
             stale,
+            disk_full,
             forks,
             listening: listening::address(node),
             sessions: sessions

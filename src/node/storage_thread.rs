@@ -209,6 +209,7 @@ impl Turn {
 impl Worker {
     fn run(mut self) {
         while let Some(first) = self.waiting.blocking_recv() {
+            self.standing.look_at_disk();
             let turn = self.gather(first);
             if self.commit(turn.staged, turn.completions).is_err() {
                 return;

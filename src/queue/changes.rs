@@ -29,6 +29,8 @@ pub struct Changes {
     pub forked: Vec<(Id, Forked)>,
     /// Whether so much is of no more use that a pass over the blocks is worth its while.
     pub is_littered: bool,
+    /// Whether the disk has become too full for anything new, or has room again.
+    pub is_disk_other: bool,
 }
 
 impl Changes {
@@ -36,7 +38,7 @@ impl Changes {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let Self { grown, unread, marked, wanting, acked, stale, reborn, .. } = self;
-        let Self { checkpoints, forked, is_littered, .. } = self;
+        let Self { checkpoints, forked, is_littered, is_disk_other, .. } = self;
         grown.is_empty()
             && unread.is_empty()
             && marked.is_empty()
@@ -47,6 +49,7 @@ impl Changes {
             && checkpoints.is_empty()
             && forked.is_empty()
             && !is_littered
+            && !is_disk_other
     }
 }
 

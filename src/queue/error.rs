@@ -3,6 +3,7 @@
 use peermq_storage::StoreError;
 use thiserror::Error;
 
+use super::disk::DiskFull;
 use super::standing::Stale;
 use crate::limits::{MARK_CHUNK_COUNT_MAX, MARK_COUNT_MAX};
 use crate::log::LogError;
@@ -56,6 +57,9 @@ pub enum QueueError {
     /// This node may sign nothing more in this life of its log.
     #[error(transparent)]
     Stale(#[from] Stale),
+    /// The disk has too little room left.
+    #[error(transparent)]
+    DiskFull(#[from] DiskFull),
     /// No such entry was received.
     #[error("expected a message from {from}, got {epoch}.{seq}, which was never received")]
     NotFound {

@@ -22,6 +22,7 @@ mod changes;
 pub mod check;
 mod comparing;
 mod deliveries;
+mod disk;
 mod dispatch;
 mod error;
 mod fetching;
@@ -63,6 +64,7 @@ use peermq_storage::{Batch, Store};
 pub use backup::{BackupId, Record, RecordReader, RecordWriter};
 pub use changes::{Changes, Reborn};
 pub use deliveries::AckedSets;
+pub use disk::DiskFull;
 pub use dispatch::ReaderId;
 pub use error::QueueError;
 pub use fetching::Wanted;
@@ -106,6 +108,7 @@ pub struct Queue {
     woken: Vec<LogKey>,
     is_broken: bool,
     stale: Option<Stale>,
+    disk_full: Option<DiskFull>,
     /// What a peer showed to be signed, on its way to the head mark.
     shown: Option<Tip>,
     peers: PeerBook,
@@ -137,7 +140,7 @@ impl Queue {
         let unread = inbox.logs.values().filter(|log| log.tally.unread.entries > 0);
         unread.for_each(|log| dispatch.wake(log.key));
         let (batch, changes, woken) = (Batch::new(), Changes::default(), Vec::new());
-        let (is_broken, stale, shown) = (false, None, None);
+        let (is_broken, stale, disk_full, shown) = (false, None, None, None);
         let (backups, reclaim) = (Backups::default(), Reclaim::new());
         Ok(Self {
             store,
@@ -147,6 +150,7 @@ impl Queue {
             woken,
             is_broken,
             stale,
+            disk_full,
             shown,
             peers,
             forks,

@@ -137,14 +137,14 @@ impl Queue {
     }
 
     /// Long bodies of at most 16 MiB that an author's entries lack, in the order in which they are
-    /// to be fetched.
+    /// to be fetched; none on a full disk.
     ///
     /// # Errors
     /// Fatal ones.
     pub fn wanted(&mut self, author: &Id) -> Result<Vec<Wanted>, QueueError> {
         match self.peers.find(author) {
-            Some(peer) => self.inbox.wanted(&*self.store, peer.number),
-            None => Ok(Vec::new()),
+            Some(peer) if self.disk_full.is_none() => self.inbox.wanted(&*self.store, peer.number),
+            _ => Ok(Vec::new()),
         }
     }
 
@@ -332,8 +332,11 @@ impl Queue {
         peers.flat_map(|(id, peer)| peer.addresses.iter().rev().map(|address| (*id, *address)))
     }
 
-    /// Bytes that a peer's quota leaves.
+    /// Bytes that a peer's quota leaves; none on a full disk.
     fn room(&self, id: &Id) -> u64 {
+        if self.disk_full.is_some() {
+            return 0;
+        }
         match self.peers.find(id) {
             Some(peer) => peer.quota.room(&self.usage(peer.number)),
             None => Quota::default().room(&Usage::default()),

@@ -136,11 +136,14 @@ impl Queue {
         self.shown.take()
     }
 
-    /// Refuses to write while stale.
+    /// Refuses to write while stale, and on a full disk.
     ///
     /// # Errors
-    /// [`QueueError::Stale`].
-    pub fn check_standing(&self) -> Result<(), QueueError> {
-        self.stale.map_or(Ok(()), |stale| Err(stale.into()))
+    /// [`QueueError::Stale`] and [`QueueError::DiskFull`].
+    pub fn check_sending(&self) -> Result<(), QueueError> {
+        match self.stale {
+            Some(stale) => Err(stale.into()),
+            None => self.check_disk(),
+        }
     }
 }

@@ -35,11 +35,11 @@ impl Queue {
     /// Sends a message: it is durable, in the place that is returned, once committed.
     ///
     /// # Errors
-    /// [`QueueError::Stale`], [`QueueError::Removed`], [`QueueError::OwnId`],
-    /// [`QueueError::SameImage`], [`QueueError::Recipient`], [`QueueError::NotAPeer`] and [`QueueError::Log`] for what cannot
+    /// [`QueueError::Stale`], [`QueueError::DiskFull`], [`QueueError::Removed`],
+    /// [`QueueError::OwnId`], [`QueueError::SameImage`], [`QueueError::Recipient`], [`QueueError::NotAPeer`] and [`QueueError::Log`] for what cannot
     /// be sent; fatal ones.
     pub fn send(&mut self, draft: Draft) -> Result<Sent, QueueError> {
-        self.check_standing()?;
+        self.check_sending()?;
         let Recipient::Peer(id) = draft.recipient else { return Err(QueueError::NotAPeer) };
         let id = match self.peers.known(&id) {
             Some(id) => id,
@@ -225,7 +225,7 @@ impl Queue {
     /// hash the caller has checked, it is held.
     ///
     /// # Errors
-    /// [`QueueError::ChunkGap`]; fatal ones.
+    /// [`QueueError::DiskFull`], [`QueueError::ChunkGap`]; fatal ones.
     pub fn hold_chunks(
         &mut self,
         from: &Id,
@@ -235,6 +235,7 @@ impl Queue {
         chunks: Vec<Bytes>,
         progress: Progress,
     ) -> Result<(), QueueError> {
+        self.check_disk()?;
         let Some(key) = self.log_key(from, epoch) else { return Ok(()) };
         let (place, chunks) = ((key, seq), (first, chunks));
         let held = self.inbox.hold_chunks(&*self.store, &mut self.batch, place, chunks, progress);

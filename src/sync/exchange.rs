@@ -32,6 +32,8 @@ pub enum Input {
     Forked(Forked),
     /// Some log that this node follows has forked, durably: whoever follows it too is to know.
     Forks,
+    /// Room for the peer's entries came or went without a mark.
+    Room,
     /// The marks of the peer's entries have changed, durably: a receipt is due.
     LocalMarks(Epoch),
     /// The answer to an [`Output::Load`].

@@ -140,6 +140,7 @@ impl Session {
             Input::Checkpoints { epoch, heads } => self.on_checkpoints(epoch, heads, now),
             Input::Forked(forked) => self.on_forked(forked),
             Input::Forks => self.on_forks(),
+            Input::Room => self.on_room(),
             Input::Loaded(Loaded::Followed(followed)) => self.on_followed(followed, now),
             Input::Loaded(Loaded::Opening(opening)) => self.on_opening(opening, now)?,
             Input::Loaded(Loaded::Chunk { epoch, from, chunk }) => {
@@ -365,6 +366,12 @@ impl Session {
         if !self.receipts_due.contains(&epoch) && self.receipts_due.len() < EPOCH_COUNT_MAX {
             self.receipts_due.push(epoch);
         }
+    }
+
+    /// Credit is given with the answer to a reading of receipts.
+    fn on_room(&mut self) {
+        let epochs: Vec<_> = self.incoming.iter().map(Incoming::epoch).collect();
+        epochs.into_iter().for_each(|epoch| self.on_local_marks(epoch));
     }
 
     fn on_timeout(&mut self, now: Instant) -> Result<(), SyncError> {

@@ -249,6 +249,7 @@ fn in_namespace(machine: &Machine, script: &str) -> Running {
         .args(["--mount", "--map-root-user", "sh", "-ec", script])
         .env("PEERMQ", env!("CARGO_BIN_EXE_peermq"))
         .env("FOLDER", folder)
+        .env("OUTSIDE", machine.path("outside"))
         .env("TO", ID)
         .env("XDG_RUNTIME_DIR", machine.path("run"))
         .stdin(Stdio::null())
@@ -314,4 +315,42 @@ fn the_environment_names_the_directory_when_no_flag_does() {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let words = ["id"];
     assert_eq!(Running::start(command).finish().succeeded(&words).trim_end(), id);
+}
+
+#[test]
+fn before_the_disk_is_full_nothing_new_is_taken_in_and_with_room_it_goes_on() {
+    let machine = Machine::new();
+    let script = r#"
+        mount -t tmpfs -o size=160m tmpfs "$FOLDER"
+        A="$PEERMQ -d $FOLDER/a" B="$PEERMQ -d $OUTSIDE/b"
+        a=$($A id) b=$($B id)
+        $A add-peer "$b"
+        $B send --to "$a" --message first
+        $A listen --no-archive > "$FOLDER/out" 2> "$FOLDER/err" & listener=$!
+        $B connect "$a" 2> "$FOLDER/acks" & connected=$!
+        until grep -q first "$FOLDER/out"; do sleep 0.05; done
+        free=$(($(stat -f -c '%a * %S' "$FOLDER") / 1048576))
+        dd if=/dev/zero of="$FOLDER/filler" bs=1M count=$((free - 24)) 2> /dev/null
+        status=0; $A send --to "$b" --message refused || status=$?
+        echo "status $status"
+        until grep -q 'nothing new is taken in' "$FOLDER/err"; do sleep 0.05; done
+        $A --json status | grep -o '"disk_full":"expected a disk with 32 MiB'
+        kill $connected; wait $connected
+        $B connect "$a" 2> "$FOLDER/acks" & connected=$!
+        $B send --to "$a" --message second
+        $A archive "$b@0"
+        until grep -q '@0 archived' "$FOLDER/acks"; do sleep 0.05; done
+        grep -c . "$FOLDER/out"
+        rm "$FOLDER/filler"
+        until grep -q second "$FOLDER/out"; do sleep 0.05; done
+        $A send --to "$b" --message taken
+        kill $listener $connected; wait $listener $connected
+        $A messages --set sent | cut -d@ -f2 | cut -d' ' -f1
+    "#;
+    fs::create_dir_all(machine.path("outside")).unwrap();
+    let ended = in_namespace(&machine, script).finish();
+    let stdout = String::from_utf8(ended.stdout).unwrap();
+    let told = "\"disk_full\":\"expected a disk with 32 MiB";
+    assert_eq!(stdout, format!("status 1\n{told}\n1\n0\n"), "{}", ended.stderr);
+    assert!(ended.stderr.lines().all(|line| line.contains("of free space")), "{}", ended.stderr);
 }

@@ -51,6 +51,7 @@ fn line(output: Output, notice: &Notice) -> String {
     }
     match notice {
         Notice::Stale { reason } => format!("peermq: nothing is sent from here: {reason}"),
+        Notice::DiskFull { reason } => format!("peermq: nothing new is taken in: {reason}"),
         Notice::Fork(Fork { author, epoch, first, second, .. }) => format!(
             "peermq: {author} has signed two versions of its log {epoch}, at {} and {} entries: it is \
              read no further, what came stays; see peermq forks",

@@ -164,6 +164,7 @@ impl From<node::Status> for Status {
             store: status.store.to_owned(),
             health: health(status.health).to_owned(),
             stale: status.stale.map(|stale| stale.to_string()),
+            disk_full: status.disk_full.map(|full| full.to_string()),
             forks: status.forks.into_iter().map(Fork::from).collect(),
             listening: status.listening,
             sessions: status.sessions.into_iter().map(SessionStatus::from).collect(),

@@ -41,6 +41,11 @@ pub enum Notice {
         /// Why, and what to do.
         reason: String,
     },
+    /// The disk is too full for anything new.
+    DiskFull {
+        /// How full, and when it goes on.
+        reason: String,
+    },
     /// An author has signed two versions of its log.
     Fork(Fork),
     /// An author has begun a further life of its log.
@@ -85,6 +90,7 @@ impl From<node::Notice> for Notice {
     fn from(notice: node::Notice) -> Self {
         match notice {
             node::Notice::Stale(stale) => Self::Stale { reason: stale.to_string() },
+            node::Notice::DiskFull(full) => Self::DiskFull { reason: full.to_string() },
             node::Notice::Fork(fork) => Self::Fork(fork.into()),
             node::Notice::Reborn(life) => Self::Reborn { author: life.author, epoch: life.epoch },
             node::Notice::Unproven { author, epoch, length } => {

@@ -254,6 +254,9 @@ pub struct Status {
     /// Why it signs nothing and takes no send, and what to do; absent when it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale: Option<String>,
+    /// Why it takes nothing new in, and when it will; absent when it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_full: Option<String>,
     /// Authors that have signed two versions of their log.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forks: Vec<Fork>,

@@ -177,3 +177,13 @@ fn what_is_wanted_stays_within_its_bound() {
         (0..128).step_by(2).collect::<Vec<_>>()
     );
 }
+
+#[test]
+fn no_body_is_fetched_onto_a_full_disk() {
+    let (author, mut reader) = reader_of_long();
+    assert_ne!(reader.queue.wanted(&author.id()).unwrap(), []);
+    reader.queue.on_disk(0);
+    assert_eq!(reader.queue.wanted(&author.id()).unwrap(), []);
+    let held = hold(&author, &mut reader, 1, 0, &[BODY_CHUNK_SIZE], Progress::More);
+    assert!(matches!(held, Err(QueueError::DiskFull(_))), "{held:?}");
+}

@@ -2,6 +2,7 @@
 
 mod backup;
 mod check;
+mod disk;
 mod exchange;
 mod forks;
 mod golden;

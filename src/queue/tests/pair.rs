@@ -61,6 +61,9 @@ impl Pair {
         for (_, epoch) in &changes.marked {
             self.input(side, Input::LocalMarks(*epoch))?;
         }
+        if changes.is_disk_other {
+            self.input(side, Input::Room)?;
+        }
         let peer = self.nodes[1 - side].id();
         for (_, epoch, heads) in changes.checkpoints.iter().filter(|it| it.0 == peer) {
             self.input(side, Input::Checkpoints { epoch: *epoch, heads: heads.clone() })?;

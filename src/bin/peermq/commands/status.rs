@@ -31,6 +31,9 @@ fn text(status: &Status) -> String {
     if let Some(stale) = &status.stale {
         writeln!(text, "stale      {stale}").expect("a String takes all that is written");
     }
+    if let Some(full) = &status.disk_full {
+        writeln!(text, "disk full  {full}").expect("a String takes all that is written");
+    }
     for fork in &status.forks {
         writeln!(text, "forked     {}", forks::text(fork))
             .expect("a String takes all that is written");
