@@ -149,13 +149,15 @@ impl Log {
         let mut appended = Vec::with_capacity(drafts.len());
         let mut builder = BlockBuilder::new(Index(self.length()));
         for draft in drafts {
-            let seq = self.outbox.number(&draft.recipient);
+            let seq = self.outbox.known_next_seq(&draft.recipient);
             let header = draft.header(seq);
             let content = draft.content(&header);
             if !builder.has_room_for(&content) {
                 let next = BlockBuilder::new(Index(self.length()));
                 self.finish(std::mem::replace(&mut builder, next), batch);
             }
+            // Only now: a row that the block before has written tells of no later entry.
+            let seq = self.outbox.number(&draft.recipient);
             let place = Appended { index: Index(self.length()), seq };
             let leaf = leaf_hash(&self.author(), self.epoch(), place.index, header.as_bytes());
             builder.push(&draft.recipient, seq, draft.idempotency, &content);

@@ -115,6 +115,15 @@ impl Outbox {
         Ok(next)
     }
 
+    /// The seq of the next entry to a recipient that was asked for before.
+    ///
+    /// # Panics
+    /// When it was not.
+    pub(super) fn known_next_seq(&self, recipient: &Recipient) -> Seq {
+        let next = self.next.get(recipient);
+        Seq(*next.expect("a recipient is looked up before it is sent to"))
+    }
+
     /// Gives the next entry to a recipient its seq. The recipient's next seq was asked for before.
     ///
     /// # Panics

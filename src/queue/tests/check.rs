@@ -74,6 +74,19 @@ fn a_sound_store_has_no_findings() {
     }
 }
 
+/// The 256th block brings the outbox rows while the same step goes on with the 257th: the rows once
+/// counted the first entry of that one too.
+#[test]
+fn outbox_rows_that_are_written_within_a_step_tell_of_no_later_entry() {
+    let (mut author, reader) = author_and_reader();
+    for number in 0..255 {
+        author.send_numbers(reader.id(), number..number + 1);
+    }
+    author.send_numbers(reader.id(), 255..555);
+    let report = report(&author);
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+}
+
 #[test]
 fn every_row_that_is_changed_or_lost_is_found() {
     let (mut author, reader) = settled_pair();
