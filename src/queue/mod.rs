@@ -235,6 +235,7 @@ impl Queue {
         self.inbox.on_committed();
         if self.reclaim.on_committed() {
             self.outbox.on_rewritten();
+            self.inbox.sizes.forget();
         }
         self.woken.drain(..).for_each(|log| self.dispatch.wake(log));
         let mut changes = std::mem::take(&mut self.changes);

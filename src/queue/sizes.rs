@@ -47,6 +47,11 @@ impl Sizes {
         Ok(before(seqs.end)?.saturating_sub(before(seqs.start)?))
     }
 
+    /// Forgets the blocks asked for: others may have taken their place.
+    pub(super) fn forget(&mut self) {
+        self.kept.clear();
+    }
+
     /// Bytes of all entries before `seq`.
     fn before(&mut self, store: &dyn Store, log: LogKey, seq: u64) -> Result<u64, QueueError> {
         if let Some(before) = self.kept_before(log, seq) {
