@@ -7,8 +7,8 @@
 //! | `GET /v1/node` | [`schema::NodeInfo`] |
 //! | `GET /v1/status` | [`schema::Status`] |
 //! | `GET /v1/backup` | the records and the end of a [backup](crate::manual::backup) |
-//! | `GET /v1/gc` | [`schema::Reclaimed`]: what `POST` would free |
-//! | `POST /v1/gc` | [`schema::Reclaimed`], once it is durable |
+//! | `GET /v1/gc?keep=` | [`schema::Reclaimed`]: what `POST` would free |
+//! | `POST /v1/gc?keep=` | [`schema::Reclaimed`], once it is durable |
 //! | `GET /v1/peers` | list of [`schema::Peer`] |
 //! | `POST /v1/peers` ([`schema::NewPeers`]) | nothing, once they are added |
 //! | `DELETE /v1/peers/{id}` | nothing, once its session is cut |

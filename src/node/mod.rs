@@ -82,8 +82,8 @@ pub use self::stream::{MessageStream, Mode, Set};
 use crate::log::Worth;
 use crate::queue::Pass;
 pub use crate::queue::{
-    Cursor, DiskFull, Fork, Intent, ListSet, ListState, Listed, NewLife, Page, Peer, Place, Quota,
-    Reborn, Serving, Stale,
+    Cursor, DiskFull, Fork, Intent, Keep, ListSet, ListState, Listed, NewLife, Page, Peer, Place,
+    Quota, Reborn, Serving, Stale,
 };
 pub use crate::sync::proof::{Proof, ProofError, Proven, ProvenDelivery, ProvenFork};
 use crate::types::{Epoch, Id, Seq};
@@ -232,28 +232,31 @@ impl Node {
     }
 
     /// Frees the space of what is of no more use: messages that their recipients have archived,
-    /// cleared or rejected, and those that were cleared, rejected or lost here. Only their hashes
-    /// stay, so that the logs verify. Returns how many bytes that is; with [`Intent::Tell`] nothing
-    /// is freed. A node that runs for long does so by itself.
+    /// cleared or rejected (or, by `keep`, only stored), and those that were cleared, rejected or
+    /// lost here. Only their hashes stay, so that the logs verify. Returns how many bytes that is;
+    /// with [`Intent::Tell`] nothing is freed. A node that runs for long does so by itself.
     ///
     /// ```
     #[doc = include_str!("doc/pair.md")]
-    /// use peermq::node::Intent;
+    /// use peermq::node::{Intent, Keep};
     ///
     /// let sent = bob.send(alice.id(), "hello").await?;
-    /// # connection.next_ack().await?;
+    /// bob.wait(&sent, AckLevel::Stored).await?;
+    /// assert_eq!(bob.reclaim(Intent::Tell, Keep::Archived).await?, 0);
+    /// assert_ne!(bob.reclaim(Intent::Tell, Keep::Stored).await?, 0);
+    ///
     /// alice.clear(Place { from: bob.id(), epoch: bob.epoch(), seqs: 0..=0 }).await?;
     /// bob.wait(&sent, AckLevel::Archived).await?;
-    /// let bytes = bob.reclaim(Intent::Tell).await?;
-    /// assert_eq!(bob.reclaim(Intent::Free).await?, bytes);
-    /// assert_eq!(bob.reclaim(Intent::Tell).await?, 0);
+    /// let bytes = bob.reclaim(Intent::Tell, Keep::Archived).await?;
+    /// assert_eq!(bob.reclaim(Intent::Free, Keep::Archived).await?, bytes);
+    /// assert_eq!(bob.reclaim(Intent::Tell, Keep::Stored).await?, 0);
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
     /// [`NodeError::Storage`].
-    pub async fn reclaim(&self, intent: Intent) -> Result<u64, NodeError> {
-        let pass = Pass::new(Worth::Any, intent);
+    pub async fn reclaim(&self, intent: Intent, keep: Keep) -> Result<u64, NodeError> {
+        let pass = Pass::new(Worth::Any, intent, keep);
         reclaiming::pass(&self.inner.storage, self.inner.clock, pass).await
     }
 

@@ -27,6 +27,7 @@ use super::storage_thread::Storage;
 use super::transport::{TcpTransport, Transport};
 use crate::crypto::noise::Network;
 use crate::crypto::{Identity, Salt};
+use crate::queue::Keep;
 
 /// How a node is opened; see [`Options::open`].
 #[derive(Debug)]
@@ -38,6 +39,7 @@ pub struct Options {
     network: Network,
     transport: Arc<dyn Transport>,
     discoveries: Option<Vec<Arc<dyn Discovery>>>,
+    keep: Keep,
 }
 
 impl Options {
@@ -61,6 +63,7 @@ impl Options {
             network: Network::default(),
             transport: Arc::new(TcpTransport),
             discoveries: None,
+            keep: Keep::default(),
         }
     }
 
@@ -138,6 +141,22 @@ impl Options {
     #[must_use]
     pub fn discoveries(mut self, discoveries: Vec<Arc<dyn Discovery>>) -> Self {
         self.discoveries = Some(discoveries);
+        self
+    }
+
+    /// Until when sent messages are kept, when the node frees space by itself.
+    ///
+    /// ```
+    #[doc = include_str!("doc/node.md")]
+    /// use peermq::node::Keep;
+    ///
+    /// # let other = tempfile::tempdir()?;
+    /// let node = Options::new(other.path()).keep(Keep::Stored).open().await?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub const fn keep(mut self, keep: Keep) -> Self {
+        self.keep = keep;
         self
     }
 
@@ -232,7 +251,8 @@ impl Options {
     }
 
     fn start(self, opened: Opened, clock: Clock) -> Node {
-        let Opened { directory, lock, identity, info, standing, known, book } = opened;
+        let Opened { directory, lock, identity, info, mut standing, known, book } = opened;
+        standing.queue.keep_sent(self.keep);
         let (sessions, news) = (Arc::new(Sessions::new(identity.id())), Arc::new(News::default()));
         let book = Arc::new(book);
         let mut ways: Vec<Arc<dyn Discovery>> = vec![Arc::<Book>::clone(&book)];
@@ -270,7 +290,7 @@ impl Options {
             identity,
         };
         let inner = Arc::new(inner);
-        let freeing = reclaiming::run(Arc::downgrade(&inner), inner.news.litter());
+        let freeing = reclaiming::run(Arc::downgrade(&inner), inner.news.litter(), self.keep);
         let watching = disk::watch(Arc::downgrade(&inner), inner.news.standing());
         let stopping = inner.stopping.clone();
         inner.tasks.spawn(async move {

@@ -15,10 +15,10 @@ use super::inner::Inner;
 use super::storage_thread::Storage;
 use crate::limits::RECLAIM_AFTER_MS;
 use crate::log::Worth;
-use crate::queue::{Intent, Pass};
+use crate::queue::{Intent, Keep, Pass};
 
 /// Frees space for as long as the node is there.
-pub(super) async fn run(node: Weak<Inner>, mut litter: watch::Receiver<u64>) {
+pub(super) async fn run(node: Weak<Inner>, mut litter: watch::Receiver<u64>, keep: Keep) {
     loop {
         let due = tokio::time::timeout(Duration::from_millis(RECLAIM_AFTER_MS), litter.changed());
         let worth = match due.await {
@@ -30,16 +30,20 @@ pub(super) async fn run(node: Weak<Inner>, mut litter: watch::Receiver<u64>) {
         else {
             return;
         };
-        if let Err(error) = free(&storage, clock, worth).await {
+        if let Err(error) = free(&storage, clock, (worth, keep)).await {
             tracing::debug!(%error, "no space was freed");
             return;
         }
     }
 }
 
-async fn free(storage: &Storage, clock: Clock, worth: Worth) -> Result<(), NodeError> {
+async fn free(
+    storage: &Storage,
+    clock: Clock,
+    (worth, keep): (Worth, Keep),
+) -> Result<(), NodeError> {
     if storage.read(|queue| queue.has_litter()).await? {
-        let bytes = pass(storage, clock, Pass::new(worth, Intent::Free)).await?;
+        let bytes = pass(storage, clock, Pass::new(worth, Intent::Free, keep)).await?;
         tracing::debug!(bytes, "space was freed");
     }
     Ok(())

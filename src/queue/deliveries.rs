@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bitmaps::{Bitmaps, Rows};
 use super::error::QueueError;
+use super::reclaim::Keep;
 use super::row;
 use super::seq_set::{CHUNK_SEQ_COUNT, pieces};
 use crate::crypto::hash::Hash;
@@ -204,10 +205,12 @@ impl Delivery {
         self.counts
     }
 
-    /// How many entries the recipient is done with: archived or rejected.
-    pub(super) const fn done_count(&self) -> u64 {
-        let [_, archived, rejected] = self.counts;
-        archived.saturating_add(rejected)
+    /// How many entries need to be kept no longer: the recipient has archived or rejected them, or
+    /// stored, if that is enough.
+    pub(super) fn done_count(&self, keep: Keep) -> u64 {
+        let [stored, archived, rejected] = self.counts;
+        let done = archived.saturating_add(rejected);
+        if keep == Keep::Stored { done.max(stored) } else { done }
     }
 
     /// Which of the sets hold a seq: stored, archived, rejected.

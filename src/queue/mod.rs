@@ -78,7 +78,7 @@ pub use peer_book::{Peer, PeerState};
 pub use place::Place;
 pub use proving::Receipted;
 pub use quota::{Quota, Usage};
-pub use reclaim::{Intent, Pass};
+pub use reclaim::{Intent, Keep, Pass};
 pub use repair::Repair;
 pub use sets::Mark;
 pub use standing::Stale;

@@ -28,6 +28,7 @@ use crate::types::{Epoch, Recipient, UnixMs};
 pub struct Pass {
     worth: Worth,
     intent: Intent,
+    keep: Keep,
     at: At,
     freed: u64,
 }
@@ -39,6 +40,16 @@ pub enum Intent {
     Free,
     /// Only to tell how much would come back: nothing is written.
     Tell,
+}
+
+/// Until when this node keeps the messages that it has sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Keep {
+    /// Until their recipients have archived, cleared or rejected them.
+    #[default]
+    Archived,
+    /// Until their recipients have stored them: one that loses its disk then has lost them.
+    Stored,
 }
 
 /// Where a pass has come to: a life of this node's log and an index, or of a received one and a seq.
@@ -53,6 +64,8 @@ enum At {
 /// What is known of space that may come back.
 #[derive(Debug)]
 pub(super) struct Reclaim {
+    /// By what it is counted.
+    pub(super) keep: Keep,
     /// Entries that came to be of no more use since the last pass began.
     litter: u64,
     /// Whether more is there than is known: of what was before, nothing is counted.
@@ -74,8 +87,8 @@ pub(super) struct Reclaim {
 impl Pass {
     /// A pass from the beginning.
     #[must_use]
-    pub const fn new(worth: Worth, intent: Intent) -> Self {
-        Self { worth, intent, at: At::Start, freed: 0 }
+    pub const fn new(worth: Worth, intent: Intent, keep: Keep) -> Self {
+        Self { worth, intent, keep, at: At::Start, freed: 0 }
     }
 
     /// Whether nothing is left to be looked at.
@@ -116,6 +129,11 @@ impl Queue {
         self.watch(stepped)
     }
 
+    /// Counts by another rule from now on how much a pass may free.
+    pub const fn keep_sent(&mut self, keep: Keep) {
+        self.reclaim.keep = keep;
+    }
+
     /// Whether a pass may free something.
     #[must_use]
     pub const fn has_litter(&self) -> bool {
@@ -147,7 +165,7 @@ impl Queue {
         };
         let end = if pass.intent == Intent::Free { log.indexed() } else { log.length() };
         let step = RewriteStep { from, end, worth: pass.worth, now };
-        let rewritten = outbox.rewrite(&**store, peers, epoch, &step, batch)?;
+        let rewritten = outbox.rewrite(&**store, peers, (epoch, pass.keep), &step, batch)?;
         let next = rewritten.next.map(|from| At::Own(epoch, from));
         let floor = self.reclaim.own_floors.entry(epoch).or_default();
         if pass.intent == Intent::Free && *floor == from {
@@ -233,7 +251,7 @@ impl Outbox {
         &mut self,
         store: &dyn Store,
         peers: &PeerBook,
-        epoch: Epoch,
+        (epoch, keep): (Epoch, Keep),
         step: &RewriteStep,
         batch: &mut Batch,
     ) -> Result<Rewritten, QueueError> {
@@ -249,8 +267,10 @@ impl Outbox {
                 Entry::Occupied(entry) => entry.into_mut(),
                 Entry::Vacant(entry) => entry.insert(Delivery::open(store, &id, peer, epoch)?),
             };
-            let [_, archived, rejected] = delivery.states(store, seq)?;
-            Ok::<_, QueueError>(archived || rejected || planted::is("dropped-unread"))
+            let [stored, archived, rejected] = delivery.states(store, seq)?;
+            let is_stored = stored && keep == Keep::Stored;
+            let is_done = archived || rejected || is_stored;
+            Ok::<_, QueueError>(is_done || planted::is("dropped-unread"))
         };
         log.rewrite(store, step, is_useless, batch)
     }
@@ -260,6 +280,7 @@ impl Reclaim {
     /// Nothing is known of what was before.
     pub(super) const fn new() -> Self {
         Self {
+            keep: Keep::Archived,
             litter: 0,
             is_unknown: true,
             is_told: false,

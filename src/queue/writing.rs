@@ -122,9 +122,10 @@ impl Queue {
         let may_be_behind = self.stale.is_some() || epoch != self.epoch();
         let found = self.outbox.delivery(&*self.store, peer, number, epoch)?;
         let Some((delivery, log)) = found else { return Ok(Merged::Nothing) };
-        let before = delivery.done_count();
+        let keep = self.reclaim.keep;
+        let before = delivery.done_count(keep);
         let merged = delivery.merge(&*self.store, log, receipt)?;
-        let done = delivery.done_count().saturating_sub(before);
+        let done = delivery.done_count(keep).saturating_sub(before);
         if delivery.is_changed() {
             self.outbox.touch(number, epoch);
         }

@@ -132,7 +132,7 @@ pub(crate) enum Verb {
     /// does this by itself, some minutes later. Where no node runs, the store's files are written
     /// anew as well when they are much larger than what they hold; that takes as much space again
     /// for that time.
-    #[command(after_help = "Examples:\n  peermq gc --dry-run\n  peermq gc --json")]
+    #[command(after_help = "Examples:\n  peermq gc --dry-run\n  peermq gc --keep stored --json")]
     Gc(GcArgs),
     /// Write all that this node is and holds to a new file, also while the node runs.
     ///
@@ -322,6 +322,18 @@ pub(crate) struct GcArgs {
     /// Free nothing, and print how much would be.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Until when to keep what was sent. With `stored` a recipient that loses its disk has lost it.
+    #[arg(long, value_name = "LEVEL", default_value = "archived")]
+    pub(crate) keep: KeepLevel,
+}
+
+/// Until when what was sent is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeepLevel {
+    /// Until its recipient has archived, cleared or rejected it.
+    Archived,
+    /// Until it is on its recipient's disk.
+    Stored,
 }
 
 /// What `backup` and `restore` take.

@@ -25,7 +25,7 @@ use super::access::{Access, Opening};
 use super::error::ClientError;
 use super::events;
 use super::schema::{
-    Ack, Group, Level, ListSet, Listening, NewPeers, NodeInfo, Page, Peer, Places, Problem,
+    Ack, Group, Keep, Level, ListSet, Listening, NewPeers, NodeInfo, Page, Peer, Places, Problem,
     Reclaimed, Sent, SentRange, Status, StreamMode, StreamSet,
 };
 use super::socket::Cut;
@@ -100,10 +100,11 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::info`].
-    pub async fn reclaim(&self, intent: Intent) -> Result<Reclaimed, ClientError> {
+    pub async fn reclaim(&self, intent: Intent, keep: Keep) -> Result<Reclaimed, ClientError> {
+        let path = format!("/v1/gc?keep={keep}");
         self.ask(|| match intent {
-            Intent::Free => request::post("/v1/gc", &()),
-            Intent::Tell => request::get("/v1/gc"),
+            Intent::Free => request::post(&path, &()),
+            Intent::Tell => request::get(&path),
         })
         .await
     }

@@ -6,10 +6,12 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use serde::Deserialize;
 
 use super::Api;
 use super::error::ApiError;
-use crate::gateway::schema::{NodeInfo, Reclaimed, Status};
+use super::extract::Query;
+use crate::gateway::schema::{Keep, NodeInfo, Reclaimed, Status};
 use crate::node::Intent;
 
 pub(super) fn routes() -> Router<Api> {
@@ -20,12 +22,24 @@ pub(super) fn routes() -> Router<Api> {
         .route("/v1/gc", get(useless).post(reclaim))
 }
 
-async fn useless(State(api): State<Api>) -> Result<Json<Reclaimed>, ApiError> {
-    Ok(Json(Reclaimed { bytes: api.node.reclaim(Intent::Tell).await? }))
+#[derive(Debug, Deserialize)]
+struct Keeping {
+    #[serde(default)]
+    keep: Keep,
 }
 
-async fn reclaim(State(api): State<Api>) -> Result<Json<Reclaimed>, ApiError> {
-    Ok(Json(Reclaimed { bytes: api.node.reclaim(Intent::Free).await? }))
+async fn useless(
+    State(api): State<Api>,
+    Query(Keeping { keep }): Query<Keeping>,
+) -> Result<Json<Reclaimed>, ApiError> {
+    Ok(Json(Reclaimed { bytes: api.node.reclaim(Intent::Tell, keep.into()).await? }))
+}
+
+async fn reclaim(
+    State(api): State<Api>,
+    Query(Keeping { keep }): Query<Keeping>,
+) -> Result<Json<Reclaimed>, ApiError> {
+    Ok(Json(Reclaimed { bytes: api.node.reclaim(Intent::Free, keep.into()).await? }))
 }
 
 async fn backup(State(api): State<Api>) -> Result<Response, ApiError> {

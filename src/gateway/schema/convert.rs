@@ -3,8 +3,8 @@
 use peermq_storage::Health;
 
 use super::{
-    Ack, Content, Direction, Durable, EndedSession, Fork, Group, Level, ListSet, Listed, Message,
-    Page, Peer, PeerStatus, Position, Quota, Run, Sent, SentRange, SessionStatus, Status,
+    Ack, Content, Direction, Durable, EndedSession, Fork, Group, Keep, Level, ListSet, Listed,
+    Message, Page, Peer, PeerStatus, Position, Quota, Run, Sent, SentRange, SessionStatus, Status,
     StreamMode, StreamSet,
 };
 use crate::node;
@@ -141,6 +141,15 @@ impl From<StreamMode> for node::Mode {
         match mode {
             StreamMode::Live => Self::Live,
             StreamMode::Drain => Self::Drain,
+        }
+    }
+}
+
+impl From<Keep> for node::Keep {
+    fn from(keep: Keep) -> Self {
+        match keep {
+            Keep::Archived => Self::Archived,
+            Keep::Stored => Self::Stored,
         }
     }
 }

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 pub use self::forks::{Fork, Notice, Root};
-pub use self::query::{Level, ListSet, StreamMode, StreamSet};
+pub use self::query::{Keep, Level, ListSet, StreamMode, StreamSet};
 pub(in crate::gateway) use self::text::IdText;
 use self::text::{base64_bytes, hex_id, hex_ids};
 use crate::types::{Epoch, Id, Seq, UnixMs};

@@ -36,6 +36,17 @@ pub enum ListSet {
     Sent,
 }
 
+/// Until when sent messages are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// Until their recipients have archived, cleared or rejected them.
+    #[default]
+    Archived,
+    /// Until their recipients have stored them.
+    Stored,
+}
+
 /// How far a sent message has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -64,6 +75,7 @@ display_as_in_json! {
     StreamSet { Unread => "unread", Archived => "archived" }
     StreamMode { Live => "live", Drain => "drain" }
     ListSet { Unread => "unread", Archived => "archived", Sent => "sent" }
+    Keep { Archived => "archived", Stored => "stored" }
     Level { Stored => "stored", Archived => "archived", Rejected => "rejected" }
 }
 
@@ -78,6 +90,9 @@ mod tests {
             assert_eq!(serde_json::to_value(word).unwrap(), word.to_string());
         }
         for word in [Level::Stored, Level::Archived, Level::Rejected] {
+            assert_eq!(serde_json::to_value(word).unwrap(), word.to_string());
+        }
+        for word in [Keep::Archived, Keep::Stored] {
             assert_eq!(serde_json::to_value(word).unwrap(), word.to_string());
         }
         for word in [StreamMode::Live, StreamMode::Drain] {

@@ -6,7 +6,11 @@ use crate::log::Worth;
 
 /// A whole pass; says what it freed.
 fn pass(node: &mut Node, worth: Worth, intent: Intent) -> u64 {
-    let mut pass = Pass::new(worth, intent);
+    pass_keeping(node, worth, intent, Keep::Archived)
+}
+
+fn pass_keeping(node: &mut Node, worth: Worth, intent: Intent, keep: Keep) -> u64 {
+    let mut pass = Pass::new(worth, intent, keep);
     while !pass.is_over() {
         pass = node.queue.reclaim(pass, NOW).unwrap();
         node.queue.commit().unwrap();
@@ -67,6 +71,7 @@ fn what_is_only_stored_or_archived_here_is_kept() {
     reader.receive_all(&mut author);
     acknowledge(&mut author, &mut reader);
     assert_eq!(pass(&mut author, Worth::Any, Intent::Tell), 0);
+    assert!(pass_keeping(&mut author, Worth::Any, Intent::Tell, Keep::Stored) > 0);
     reader.mark(author.id(), 0..=39, Mark::Archived).unwrap();
     assert_eq!(pass(&mut reader, Worth::Any, Intent::Tell), 0);
     acknowledge(&mut author, &mut reader);
@@ -75,26 +80,30 @@ fn what_is_only_stored_or_archived_here_is_kept() {
 
 #[test]
 fn quotas_count_rightly_over_blocks_with_dropped_entries() {
-    let (mut author, mut reader) = author_and_reader();
-    for start in (0..100).step_by(10) {
-        author.send_numbers(reader.id(), start..start + 10);
-        reader.receive_all(&mut author);
+    for is_reopened in [false, true] {
+        let (mut author, mut reader) = author_and_reader();
+        for start in (0..100).step_by(10) {
+            author.send_numbers(reader.id(), start..start + 10);
+            reader.receive_all(&mut author);
+        }
+        let unread = |reader: &mut Node| reader.figures(author.id()).unread_bytes;
+        let one = unread(&mut reader) / 100;
+        for seqs in [3..=7, 15..=24, 40..=40, 58..=63] {
+            reader.mark(author.id(), seqs, Mark::Cleared).unwrap();
+        }
+        assert_eq!(unread(&mut reader), 78 * one);
+        pass(&mut reader, Worth::Any, Intent::Free);
+        if is_reopened {
+            reader.crash();
+        }
+        // Runs that begin, end and lie in blocks that were joined.
+        for (seqs, left) in [(0..=2, 75), (8..=14, 68), (25..=30, 62), (41..=57, 45), (64..=99, 9)]
+        {
+            reader.mark(author.id(), seqs.clone(), Mark::Archived).unwrap();
+            assert_eq!(unread(&mut reader), left * one, "{seqs:?}");
+        }
+        assert!(findings(&reader).is_empty());
     }
-    let unread = |reader: &mut Node| reader.figures(author.id()).unread_bytes;
-    let one = unread(&mut reader) / 100;
-    for seqs in [3..=7, 15..=24, 40..=40, 58..=63] {
-        reader.mark(author.id(), seqs, Mark::Cleared).unwrap();
-    }
-    let left = unread(&mut reader);
-    assert_eq!(left, 78 * one);
-    pass(&mut reader, Worth::Any, Intent::Free);
-    reader.crash();
-    // Runs that begin, end and lie in blocks that were joined.
-    for (seqs, left) in [(0..=2, 75), (8..=14, 68), (25..=30, 62), (41..=57, 45), (64..=99, 9)] {
-        reader.mark(author.id(), seqs.clone(), Mark::Archived).unwrap();
-        assert_eq!(unread(&mut reader), left * one, "{seqs:?}");
-    }
-    assert!(findings(&reader).is_empty());
 }
 
 #[test]
@@ -135,7 +144,7 @@ fn a_crash_between_any_two_commits_of_a_pass_leaves_a_sound_store() {
             reader.mark(author.id(), 60..=120, Mark::Rejected).unwrap();
             acknowledge(&mut author, &mut reader);
             for node in [&mut author, &mut reader] {
-                let mut pass = Pass::new(worth, Intent::Free);
+                let mut pass = Pass::new(worth, Intent::Free, Keep::Archived);
                 for _ in 0..crash_after {
                     pass = node.queue.reclaim(pass, NOW).unwrap();
                     node.queue.commit().unwrap();

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use peermq::crypto::hash::body_hash;
 use peermq::crypto::{Salt, Suite};
 use peermq::log::{Draft, DraftBody, IdempotencyHash, Worth};
-use peermq::queue::{Intent, Mark, OfferBody, Pass, Place, Quota, ReaderId, TakeBudget};
+use peermq::queue::{Intent, Keep, Mark, OfferBody, Pass, Place, Quota, ReaderId, TakeBudget};
 use peermq::sync::Input;
 use peermq::types::{Epoch, Recipient};
 use peermq_storage::{Cause, Effect, Failure};
@@ -186,7 +186,10 @@ impl World {
             }
             Chore::Reclaim => {
                 let worth = if self.chance.one_in(2) { Worth::Half } else { Worth::Any };
-                self.ask(node, Job::Reclaim { pass: Pass::new(worth, Intent::Free) });
+                self.ask(
+                    node,
+                    Job::Reclaim { pass: Pass::new(worth, Intent::Free, Keep::Archived) },
+                );
             }
             Chore::Wait => return self.wait(),
             Chore::Jump => {

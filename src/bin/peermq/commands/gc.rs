@@ -1,18 +1,23 @@
 //! `gc`: space of what is of no more use.
 
+use peermq::gateway::schema::Keep;
 use peermq::node::{self, Intent};
 use serde_json::json;
 
-use crate::args::GcArgs;
+use crate::args::{GcArgs, KeepLevel};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::quantity::show_size;
 
 pub(super) async fn run(context: &Context, args: GcArgs) -> Result<(), CliError> {
     let intent = if args.dry_run { Intent::Tell } else { Intent::Free };
+    let keep = match args.keep {
+        KeepLevel::Archived => Keep::Archived,
+        KeepLevel::Stored => Keep::Stored,
+    };
     let mut bytes = 0;
     let reclaimed = context.with_client(async |client| {
-        bytes = client.reclaim(intent).await?.bytes;
+        bytes = client.reclaim(intent, keep).await?.bytes;
         Ok(())
     });
     reclaimed.await?;
