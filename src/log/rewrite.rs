@@ -161,12 +161,12 @@ impl Log {
             let key = keys.get(&entry.index()).copied();
             let mut content = entry.content();
             let is_remembered = key.is_some() && is_recent(&content, now);
-            let is_done = match &content {
+            let stays = match &content {
                 Content::Gone { .. } => true,
                 Content::Bare { .. } => is_remembered,
                 Content::Inline { .. } | Content::Long { .. } => !is_useless(&place.0, place.1)?,
             };
-            if !is_done {
+            if !stays {
                 shrunk.abandoned.extend(Abandoned::of(&content));
                 shrunk.useless += 1;
                 content = match content.header().filter(|_| is_remembered) {
