@@ -7,7 +7,9 @@
 //!    returns the first seq.
 //! 2. **Acknowledged is fsynced on the receiver's disk.** A receipt is made of what the store
 //!    answers after its commit. The sender keeps its copy until the receiver has archived, cleared
-//!    or rejected it.
+//!    or rejected it, by a receipt whose `inbox` is the sender's own fold; only where the user says
+//!    `--keep stored` it goes once it is stored there. Then its leaf hash stays, and its header for
+//!    as long as its idempotency key is remembered, so the log verifies as before.
 //! 3. **Each message is offered until `archive` or `clear` returned Ok, and never after.** Marks
 //!    only go forward, and are in the same batch as the message they speak of or a later one. A
 //!    process that is killed inside `archive` may offer the message once more.
