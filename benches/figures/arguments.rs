@@ -13,6 +13,8 @@ pub(crate) struct Arguments {
     pub(crate) stores: Vec<Kind>,
     pub(crate) messages: usize,
     pub(crate) rounds: usize,
+    pub(crate) sessions: usize,
+    pub(crate) body_mib: u32,
     pub(crate) dir: PathBuf,
     pub(crate) format: Format,
 }
@@ -25,6 +27,8 @@ impl Arguments {
             stores: Kind::available().to_vec(),
             messages: 100_000,
             rounds: 3,
+            sessions: 100,
+            body_mib: 1_024,
             dir: std::env::temp_dir(),
             format: Format::Text,
         };
@@ -37,6 +41,8 @@ impl Arguments {
                 "--store" => parsed.stores = vec![value()?.parse()?],
                 "--messages" => parsed.messages = value()?.parse()?,
                 "--rounds" => parsed.rounds = value()?.parse()?,
+                "--sessions" => parsed.sessions = value()?.parse()?,
+                "--body-mib" => parsed.body_mib = value()?.parse()?,
                 "--dir" => parsed.dir = value()?.into(),
                 figure if figure.starts_with('V') => parsed.figures.push(argument),
                 other => return Err(format!("expected a figure such as V1, got {other}").into()),

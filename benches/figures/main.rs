@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cargo bench --bench figures -- [V1 V2 …] [--store sled] [--messages 100000] [--rounds 3]
-//!                                [--dir DIR] [--json]
+//!                                [--sessions 100] [--body-mib 1024] [--dir DIR] [--json]
 //! ```
 //!
 //! Every round starts with empty directories in DIR (the system's temporary directory), which must
@@ -12,8 +12,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
 
+mod actor;
 mod arguments;
+mod body;
+mod child;
 mod latency;
+mod memory;
 mod opening;
 mod pair;
 mod peers;
@@ -26,6 +30,7 @@ use std::error::Error;
 use std::path::Path;
 
 use arguments::Arguments;
+use peermq::node::SendOptions;
 use peermq_storage::Kind;
 use road::Archive;
 use table::Table;
@@ -38,7 +43,11 @@ const MESSAGE_SIZE: usize = 100;
 const IN_FLIGHT_COUNT: usize = 256;
 
 fn main() -> Outcome<()> {
-    let arguments = Arguments::parse(std::env::args().skip(1))?;
+    let mut words = std::env::args().skip(1).peekable();
+    if words.next_if(|word| word == child::ROLE).is_some() {
+        return actor::run(words);
+    }
+    let arguments = Arguments::parse(words)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut table = Table::default();
     for round in 1..=arguments.rounds {
@@ -51,6 +60,7 @@ fn main() -> Outcome<()> {
         }
         for &store in &arguments.stores {
             runtime.block_on(measure_store(store, &arguments, &mut table))?;
+            measure_processes(store, &arguments, &mut table)?;
         }
     }
     table.print(arguments.format);
@@ -63,6 +73,39 @@ fn measure_raw(arguments: &Arguments, table: &mut Table) -> Outcome<()> {
         let rate = raw::appends(scratch.path(), arguments.messages / 20)?;
         table.add("V1", "raw append + fdatasync", rate, "/s");
         table.add("V11 one", "raw append + fdatasync", rate, "/s");
+    }
+    if arguments.wants_any(&["V7"]) {
+        table.add("V7 idle", "a bare runtime", memory::bare(scratch.path())?, "MiB");
+        table.add("V7 backlog", "the texts alone", memory::texts(arguments.messages), "MiB");
+    }
+    if arguments.wants_any(&["V8"]) {
+        let rate = raw::file(scratch.path(), arguments.body_mib)?;
+        for figure in ["V8", "V8 send", "V8 fetch"] {
+            table.add(figure, "raw write + fsync", rate, "MiB/s");
+        }
+    }
+    Ok(())
+}
+
+/// What is measured of nodes in processes of their own.
+fn measure_processes(store: Kind, arguments: &Arguments, table: &mut Table) -> Outcome<()> {
+    let scratch = tempfile::tempdir_in(&arguments.dir)?;
+    let name = format!("peermq on {}", store.name());
+    if arguments.wants_any(&["V7"]) {
+        let idle = memory::idle(store, arguments.sessions, &scratch.path().join("idle"))?;
+        table.add("V7 idle", &name, idle.node_mib, "MiB");
+        table.add("V7 session", &name, idle.session_kib, "KiB");
+        let dir = scratch.path().join("backlog");
+        let backlog = memory::backlog(store, arguments.messages, &dir)?;
+        table.add("V7 backlog", &name, backlog, "MiB");
+    }
+    if arguments.wants_any(&["V8"]) {
+        let body = body::measure(store, arguments.body_mib, &scratch.path().join("body"))?;
+        table.add("V8", &name, body.whole_rate, "MiB/s");
+        table.add("V8 send", &name, body.send_rate, "MiB/s");
+        table.add("V8 fetch", &name, body.fetch_rate, "MiB/s");
+        table.add("V8 sender", &name, body.sender_mib, "MiB");
+        table.add("V8 receiver", &name, body.receiver_mib, "MiB");
     }
     Ok(())
 }
@@ -114,6 +157,11 @@ fn float(count: usize) -> f64 {
 /// A message of [`MESSAGE_SIZE`] bytes.
 fn message() -> bytes::Bytes {
     bytes::Bytes::from(vec![b'x'; MESSAGE_SIZE])
+}
+
+/// So many of them, to send together.
+fn texts(count: usize) -> impl Iterator<Item = (bytes::Bytes, SendOptions)> {
+    (0..count).map(|_| (message(), SendOptions::default()))
 }
 
 /// Bytes that a directory's files take on the disk.

@@ -18,3 +18,19 @@ pub(crate) fn appends(dir: &Path, count: usize) -> Outcome<f64> {
     }
     Ok(float(count) / start.elapsed().as_secs_f64())
 }
+
+/// MiB per second of one file that is written and then synced.
+pub(crate) fn file(dir: &Path, mib: u32) -> Outcome<f64> {
+    let start = Instant::now();
+    write(&dir.join("file"), mib)?;
+    Ok(f64::from(mib) / start.elapsed().as_secs_f64())
+}
+
+fn write(path: &Path, mib: u32) -> Outcome<()> {
+    let mut file = File::create(path)?;
+    let piece = vec![7; 1 << 20];
+    for _ in 0..mib {
+        file.write_all(&piece)?;
+    }
+    Ok(file.sync_all()?)
+}

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use futures::{StreamExt as _, stream};
-use peermq::node::{Options, SendOptions};
+use peermq::node::Options;
 use peermq_storage::Kind;
 
 use crate::pair::stranger;
-use crate::{IN_FLIGHT_COUNT, Outcome, disk_size, float, message};
+use crate::{IN_FLIGHT_COUNT, Outcome, disk_size, float, message, texts};
 
 /// Sends per second, and what they take on the disk.
 pub(crate) struct Sends {
@@ -38,7 +38,7 @@ pub(crate) async fn measure(store: Kind, count: usize, dir: &Path) -> Outcome<Se
     let in_flight = float(count) / start.elapsed().as_secs_f64();
 
     let start = Instant::now();
-    node.send_all(to, (0..count).map(|_| (message(), SendOptions::default()))).await?;
+    node.send_all(to, texts(count)).await?;
     let in_groups = float(count) / start.elapsed().as_secs_f64();
 
     node.shutdown().await?;
