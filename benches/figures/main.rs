@@ -16,6 +16,7 @@ mod actor;
 mod arguments;
 mod body;
 mod child;
+mod handshake;
 mod latency;
 mod memory;
 mod opening;
@@ -53,6 +54,7 @@ fn main() -> Outcome<()> {
     for round in 1..=arguments.rounds {
         eprintln!("round {round} of {}", arguments.rounds);
         measure_raw(&arguments, &mut table)?;
+        measure_handshake(&arguments, &mut table)?;
         for peer in ["redis", "nats"] {
             if arguments.wants_any(&["V1", "V2", "V3"]) {
                 peers::measure(peer, &arguments, &mut table)?;
@@ -82,6 +84,18 @@ fn measure_raw(arguments: &Arguments, table: &mut Table) -> Outcome<()> {
         let rate = raw::file(scratch.path(), arguments.body_mib)?;
         for figure in ["V8", "V8 send", "V8 fetch"] {
             table.add(figure, "raw write + fsync", rate, "MiB/s");
+        }
+    }
+    Ok(())
+}
+
+fn measure_handshake(arguments: &Arguments, table: &mut Table) -> Outcome<()> {
+    if arguments.wants_any(&["V9"]) {
+        let bare_ms = handshake::bare()?;
+        let handshake = handshake::measure()?;
+        for (figure, ms) in [("V9 cpu", handshake.cpu_ms), ("V9 wall", handshake.wall_ms)] {
+            table.add(figure, "bare curve operations", bare_ms, "ms");
+            table.add(figure, "peermq", ms, "ms");
         }
     }
     Ok(())
