@@ -25,6 +25,7 @@ mod peers;
 mod raw;
 mod road;
 mod sends;
+mod sparse;
 mod table;
 
 use std::error::Error;
@@ -75,6 +76,11 @@ fn measure_raw(arguments: &Arguments, table: &mut Table) -> Outcome<()> {
         let rate = raw::appends(scratch.path(), arguments.messages / 20)?;
         table.add("V1", "raw append + fdatasync", rate, "/s");
         table.add("V11 one", "raw append + fdatasync", rate, "/s");
+    }
+    if arguments.wants_any(&["V5"]) {
+        let reads = raw::reads(scratch.path(), sparse::OWN_COUNT, arguments.messages)?;
+        table.add("V5 cold", "raw reads of blocks", reads.cold_ms, "ms");
+        table.add("V5 warm", "raw reads of blocks", reads.warm_ms, "ms");
     }
     if arguments.wants_any(&["V7"]) {
         table.add("V7 idle", "a bare runtime", memory::bare(scratch.path())?, "MiB");
@@ -150,6 +156,12 @@ async fn measure_store(store: Kind, arguments: &Arguments, table: &mut Table) ->
         let latency = latency::measure(store, &fresh("latency")?).await?;
         table.add("V4 p50", &name, latency.p50_ms, "ms");
         table.add("V4 p99", &name, latency.p99_ms, "ms");
+    }
+    if arguments.wants_any(&["V5"]) {
+        let caught_up = sparse::measure(store, count, &fresh("sparse")?).await?;
+        table.add("V5 hashes", &name, caught_up.hashes, "");
+        table.add("V5 cold", &name, caught_up.cold_ms, "ms");
+        table.add("V5 warm", &name, caught_up.warm_ms, "ms");
     }
     if arguments.wants_any(&["V6"]) {
         let milliseconds = opening::measure(store, count, &fresh("opening")?).await?;
