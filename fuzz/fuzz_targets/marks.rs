@@ -1,0 +1,4 @@
+//! libFuzzer's entry to the target `marks` of `peermq-fuzzing`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| peermq_fuzzing::marks(bytes));
