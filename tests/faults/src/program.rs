@@ -22,15 +22,7 @@ impl Program {
     /// # Errors
     /// When there is none.
     pub(crate) fn find(path: Option<&Path>, store: Kind) -> Outcome<Self> {
-        let path = match path {
-            Some(path) => path.to_owned(),
-            None => std::env::current_exe()?.with_file_name("peermq"),
-        };
-        if !path.is_file() {
-            let path = path.display();
-            return Err(format!("expected the program at {path}: build it, or say --peermq").into());
-        }
-        Ok(Self { path: path.canonicalize()?, store })
+        Ok(Self { path: peermq_program::find(path)?, store })
     }
 }
 
@@ -38,7 +30,7 @@ impl Program {
 #[derive(Debug)]
 pub(crate) struct Node {
     program: Program,
-    directory: PathBuf,
+    pub(crate) directory: PathBuf,
     /// Where nodes of one machine find each other.
     runtime: PathBuf,
 }
@@ -104,3 +96,6 @@ impl Node {
         self.results(&["id"])?.pop().ok_or_else(|| "expected an id".into())
     }
 }
+
+/// An id that nobody has.
+pub(crate) const PEER: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";

@@ -2,29 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "tests may: a panic is a failure")]
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// The program under test: a build of the workspace has put it beside the harnesses.
-fn peermq() -> PathBuf {
-    let peermq = Path::new(env!("CARGO_BIN_EXE_peermq-faults")).with_file_name("peermq");
-    if !peermq.is_file() {
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--locked", "--package", "peermq", "--bin", "peermq"]);
-        if !cfg!(debug_assertions) {
-            build.arg("--release");
-        }
-        assert!(build.status().unwrap().success());
-    }
-    peermq
-}
 
 /// Runs a harness on one store with a fresh seed, and expects it to find nothing.
 fn finds_nothing(harness: &str, store: &str, count: &str) {
+    let peermq = peermq_program::beside(env!("CARGO_BIN_EXE_peermq-faults")).unwrap();
     let seed = std::process::id().to_string();
     let ended = Command::new(env!("CARGO_BIN_EXE_peermq-faults"))
         .args([harness, "--store", store, "--seed", &seed, "--count", count, "--peermq"])
-        .arg(peermq())
+        .arg(peermq)
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&ended.stderr);
@@ -50,6 +36,21 @@ fn random_kills_lose_and_repeat_nothing_on_fjall() {
 #[test]
 fn a_kill_at_calls_that_write_loses_nothing() {
     finds_nothing("k2", "sled", "80");
+}
+
+#[test]
+fn a_disk_that_fills_up_loses_nothing_and_all_goes_on_once_it_has_room() {
+    finds_nothing("f2", "sled", "3");
+}
+
+#[test]
+fn an_older_copy_that_goes_on_signs_nothing() {
+    finds_nothing("c3", "sled", "5");
+}
+
+#[test]
+fn a_directory_that_is_held_is_opened_by_nobody_else() {
+    finds_nothing("c4", "sled", "2");
 }
 
 #[test]

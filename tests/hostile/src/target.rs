@@ -55,15 +55,7 @@ impl Program {
     /// # Errors
     /// When there is none.
     pub fn find(path: Option<&Path>, core: Option<usize>) -> Outcome<Self> {
-        let path = match path {
-            Some(path) => path.to_owned(),
-            None => std::env::current_exe()?.with_file_name("peermq"),
-        };
-        if !path.is_file() {
-            let path = path.display();
-            return Err(format!("expected the program at {path}: build it, or say --peermq").into());
-        }
-        Ok(Self { path, core })
+        Ok(Self { path: peermq_program::find(path)?, core })
     }
 
     fn command(&self, folder: &Path, words: &[&str]) -> Command {

@@ -4,9 +4,6 @@
 #![expect(clippy::indexing_slicing, reason = "tests may, where bounds are at hand")]
 #![expect(clippy::unwrap_used, reason = "tests may: a panic is a failure")]
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use peermq::types::Id;
 use peermq_hostile::liar::unread_session;
 use peermq_hostile::lies::{self, LIES};
@@ -15,23 +12,10 @@ use peermq_hostile::strangers::{self, Honest, Opening};
 use peermq_hostile::target::{Program, Target};
 use peermq_hostile::{cuts, removal, scenes};
 
-/// The program under attack: a build of the workspace has put it beside this one.
-fn peermq() -> PathBuf {
-    let peermq = Path::new(env!("CARGO_BIN_EXE_peermq-hostile")).with_file_name("peermq");
-    if !peermq.is_file() {
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--locked", "--package", "peermq", "--bin", "peermq"]);
-        if !cfg!(debug_assertions) {
-            build.arg("--release");
-        }
-        assert!(build.status().unwrap().success());
-    }
-    peermq
-}
-
 /// A node that has added an honest peer, to whom it has spoken, and all liars.
 async fn stage() -> (Target, Honest) {
-    let program = Program::find(Some(&peermq()), None).unwrap();
+    let peermq = peermq_program::beside(env!("CARGO_BIN_EXE_peermq-hostile")).unwrap();
+    let program = Program::find(Some(&peermq), None).unwrap();
     let mut honest = Honest::new().await.unwrap();
     let liars = (0..LIES.len() + 6).map(|number| lies::liar(number).id());
     let peers: Vec<Id> = [honest.node().id()].into_iter().chain(liars).collect();
