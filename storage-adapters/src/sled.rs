@@ -36,9 +36,9 @@ impl SledStore {
     /// Opens the sled in `path`, or makes one in an empty directory.
     pub(crate) fn open(path: &Path, mark: Mark) -> Result<Self, OpenError> {
         let found = path.join(DATA).is_file();
-        if found {
+        if found && cfg!(not(peermq_planted_unchecked)) {
             check_whole(path, mark)?;
-        } else if fs::read_dir(path)?.next().is_some() {
+        } else if !found && fs::read_dir(path)?.next().is_some() {
             return Err(OpenError::Corrupt(format!("expected a file {DATA}, got none")));
         }
         let db = open_released(path)?;
@@ -67,7 +67,10 @@ impl Store for SledStore {
         self.apply(&batch).map_err(write_error)?;
         self.db.flush().map_err(write_error)?;
         if cfg!(not(peermq_planted_plain_flush)) {
-            self.data.sync_data().map_err(StoreError::Sync)?;
+            let synced = self.data.sync_data().map_err(StoreError::Sync);
+            if cfg!(not(peermq_planted_swallowed)) {
+                synced?;
+            }
         }
         self.blobs.check()
     }
