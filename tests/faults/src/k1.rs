@@ -13,7 +13,8 @@ use crate::harness::{Options, Outcome};
 use crate::program::Program;
 use crate::report::Report;
 use crate::rng::Rng;
-use crate::site::{Pair, Role};
+use crate::side::Role;
+use crate::site::Pair;
 
 /// Kills processes, 500 times over unless told otherwise.
 ///
@@ -49,15 +50,30 @@ fn went_on(step: Outcome, pair: &mut Pair, report: &mut Report) -> bool {
 }
 
 fn cycle(pair: &mut Pair, rng: &mut Rng, report: &mut Report) -> Outcome {
+    match rng.below(4) {
+        0 => pair.leave_unread_at_a()?,
+        1 => pair.leave_unread_at_b()?,
+        _ => {}
+    }
     pair.keep_running()?;
     pair.send_to_a(burst(rng))?;
     if rng.once_in(2) {
         pair.send_to_b(burst(rng))?;
     }
+    if rng.once_in(3) {
+        if rng.once_in(2) {
+            pair.free_at_a()?
+        } else {
+            pair.free_at_b()?
+        };
+    }
     // Nothing is waited for here: the kills come at a random instant, and anything may be under way.
     sleep(instant(rng));
-    // Of six processes some are killed, and at least one.
-    let victims = 1 + rng.below(63);
+    if rng.once_in(4) {
+        return kill_after_an_answer(pair, report);
+    }
+    // Of eight processes some are killed, and at least one.
+    let victims = 1 + rng.below(255);
     for (bit, role) in (0..).step_by(2).zip(Role::ALL) {
         if victims >> bit & 1 == 1 {
             report.add("kills", pair.kill_a(role)?.into());
@@ -68,24 +84,42 @@ fn cycle(pair: &mut Pair, rng: &mut Rng, report: &mut Report) -> Outcome {
     }
     pair.catch_up()?;
     match rng.below(4) {
-        0 => {
-            for role in Role::ALL {
-                report.add("kills", pair.kill_a(role)?.into());
-            }
-            pair.inspect_a()
-        }
-        1 => {
-            for role in Role::ALL {
-                report.add("kills", pair.kill_b(role)?.into());
-            }
-            pair.inspect_b()
-        }
+        0 => stop_a(pair, report),
+        1 => stop_b(pair, report),
         _ => Ok(()),
     }
 }
 
+/// Kills a node at once after it has answered that a message is archived.
+fn kill_after_an_answer(pair: &mut Pair, report: &mut Report) -> Outcome {
+    pair.catch_up()?;
+    let archived = pair.archive_at_a()?;
+    report.add("archives", archived);
+    if archived > 0 {
+        return stop_a(pair, report);
+    }
+    report.add("archives", pair.archive_at_b()?);
+    stop_b(pair, report)
+}
+
+/// Kills all that runs on `a`, and looks what is on its disk.
+fn stop_a(pair: &mut Pair, report: &mut Report) -> Outcome {
+    for role in Role::ALL {
+        report.add("kills", pair.kill_a(role)?.into());
+    }
+    pair.inspect_a()
+}
+
+/// As [`stop_a`].
+fn stop_b(pair: &mut Pair, report: &mut Report) -> Outcome {
+    for role in Role::ALL {
+        report.add("kills", pair.kill_b(role)?.into());
+    }
+    pair.inspect_b()
+}
+
 /// One message, a few or many.
-fn burst(rng: &mut Rng) -> u64 {
+pub(crate) fn burst(rng: &mut Rng) -> u64 {
     let most = match rng.below(3) {
         0 => 1,
         1 => 8,

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::harness::{Options, Outcome};
 use crate::ledger::Ledger;
-use crate::program::{Node, Program};
+use crate::program::{Node, PEER, Program};
 use crate::report::Report;
 use crate::running::Ended;
 use crate::site::Pair;
@@ -241,5 +241,3 @@ const LINES: u64 = 4;
 const TICK: Duration = Duration::from_millis(5);
 /// A command that opens a node and changes nothing.
 const SENT: [&str; 4] = ["messages", "--json", "--set", "sent"];
-/// An id that nobody has.
-const PEER: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";

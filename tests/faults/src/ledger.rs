@@ -148,6 +148,16 @@ impl Ledger {
         }
     }
 
+    /// The places of what a receiver lists as unread.
+    pub(crate) fn unread(&mut self, lines: &[String]) -> Vec<u64> {
+        self.listed(lines).iter().map(|one| one.seq).collect()
+    }
+
+    /// `archive` has ended well.
+    pub(crate) fn archived_at(&mut self, seq: u64) {
+        self.archived.insert(seq);
+    }
+
     /// Whether all that was confirmed was printed, and the sender was told that it is archived.
     pub(crate) fn is_all_archived(&self) -> bool {
         let last = self.places.last_key_value().map(|(seq, _)| *seq);
@@ -163,6 +173,23 @@ impl Ledger {
     pub(crate) fn sender_lists(&mut self, lines: &[String]) -> u64 {
         let listed = self.listed(lines);
         let count = self.check_dense(&listed);
+        self.sender_has(&listed, count)
+    }
+
+    /// What a sender lists that may have freed space, and how many it says it has sent. What it has
+    /// freed must be archived: the receiver's next list is held against that.
+    pub(crate) fn sender_lists_some(&mut self, lines: &[String], count: u64) -> u64 {
+        let listed = self.listed(lines);
+        self.check_known(&listed);
+        let kept: BTreeSet<_> = listed.iter().map(|one| one.seq).collect();
+        let freed = (0..count).filter(|seq| !kept.contains(seq));
+        let freed: Vec<_> = freed.collect();
+        self.stored.extend(&freed);
+        self.archived.extend(&freed);
+        self.sender_has(&listed, count)
+    }
+
+    fn sender_has(&mut self, listed: &[Listed], count: u64) -> u64 {
         let seen = self.places.last_key_value().map_or(0, |(last, _)| last + 1).max(self.next);
         if count < seen {
             self.find(format!("the sender lists {count} messages, and {seen} were seen"));
@@ -244,18 +271,23 @@ impl Ledger {
 
     /// All places up to the last, each with its size.
     fn check_dense(&mut self, listed: &[Listed]) -> u64 {
-        for (expected, Listed { epoch, seq, size, .. }) in (0..).zip(listed) {
+        let gap = (0..).zip(listed).find(|(expected, listed)| *expected != listed.seq);
+        if let Some((expected, Listed { seq, .. })) = gap {
+            self.find(format!("expected {expected} in a list, got {seq}"));
+        }
+        self.check_known(listed);
+        count(listed.len())
+    }
+
+    /// Each place of a list with its size.
+    fn check_known(&mut self, listed: &[Listed]) {
+        for Listed { epoch, seq, size, .. } in listed {
             self.saw_epoch(*epoch);
-            if *seq != expected {
-                self.find(format!("expected {expected} in a list, got {seq}"));
-                break;
-            }
             let text_size = self.places.get(seq).map(|attempt| text(*attempt).len());
             if text_size.is_some_and(|text_size| text_size != *size) {
                 self.find(format!("{seq}: expected {text_size:?} bytes, got {size}"));
             }
         }
-        count(listed.len())
     }
 
     fn parsed<T: serde::de::DeserializeOwned>(&mut self, line: &str) -> Option<T> {

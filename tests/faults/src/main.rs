@@ -8,6 +8,9 @@
 //! Each run appends one JSON line per store to the file of `--out`, and prints it. Exit status: 0
 //! nothing was found, 1 something was, 2 usage.
 
+mod c3;
+mod c4;
+mod f2;
 mod flips;
 mod harness;
 mod io_errors;
@@ -21,7 +24,9 @@ mod report;
 mod rng;
 mod running;
 mod sample;
+mod side;
 mod site;
+mod small_disk;
 mod table;
 mod trace;
 mod truncation;
@@ -50,8 +55,18 @@ enum Command {
     C1(Options),
     /// Flips bits and exchanges pages of a store's files.
     C2(Options),
+    /// Puts older copies of a data directory in its place while peers hold newer heads; counts copies
+    /// (50).
+    C3(Options),
+    /// Opens data directories twice, and kills holders meanwhile; counts rounds (50).
+    C4(Options),
+    /// Opens a data directory through the library (the child of c4).
+    #[command(hide = true)]
+    Open(c4::Opener),
     /// Fails the n-th sync, then the n-th write, for every n (by strace).
     F1(Options),
+    /// Fills a small disk under nodes at work, and frees it; counts cycles (30). Needs `unshare`.
+    F2(Options),
     /// Kills senders and receivers at random instants, again and again on the same directories;
     /// counts cycles (500).
     K1(Options),
@@ -118,7 +133,14 @@ fn run(command: Command) -> Outcome<ExitCode> {
     match command {
         Command::C1(options) => options.run("c1", truncation::run),
         Command::C2(options) => options.run("c2", flips::run),
+        Command::C3(options) => options.run("c3", c3::run),
+        Command::C4(options) => options.run("c4", c4::run),
+        Command::Open(opener) => {
+            println!("{}", opener.open()?);
+            Ok(ExitCode::SUCCESS)
+        }
         Command::F1(options) => options.run("f1", io_errors::run),
+        Command::F2(options) => options.run("f2", f2::run),
         Command::K1(options) => options.run("k1", k1::run),
         Command::K2(options) => options.run("k2", k2::run),
         Command::P1(options) => options.run("p1", p1::run),

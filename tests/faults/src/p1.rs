@@ -106,6 +106,11 @@ impl Cut {
         let words = ["send", "--to", &a_id, "--json", "--lines", "-"];
         follow(b.start_with(&words, texts.join("\n").into_bytes())?, &told);
         drop(told);
+        if self.frees() {
+            for node in [a, b] {
+                thread::spawn(move || free(&node));
+            }
+        }
         let mut acks = OpenOptions::new().append(true).create(true).open(&self.ack)?;
         let mut journal = fs::File::create(self.kept().join("journal"))?;
         let mut confirmed = 0;
@@ -128,6 +133,7 @@ impl Cut {
         let mut pair = Pair::open(a, b)?;
         let mut report = Report::new("p1", self.store.name(), self.cut);
         pair.a.received.attempt(TEXT_COUNT);
+        (pair.a.has_freed, pair.b.has_freed) = (self.frees(), self.frees());
         let journal = fs::read_to_string(self.kept().join("journal"))?;
         pair.a.received.listener_started();
         let mut attempt = 0;
@@ -167,6 +173,11 @@ impl Cut {
         ))
     }
 
+    /// Whether space is freed meanwhile: at every other turn of those three.
+    const fn frees(&self) -> bool {
+        self.cut / 3 % 2 == 1
+    }
+
     /// The folder that no cut touches.
     fn kept(&self) -> PathBuf {
         self.ack.with_extension("kept")
@@ -187,9 +198,18 @@ fn follow(running: Running, told: &Sender<String>) {
     });
 }
 
+/// Frees space again and again, so that blocks are written anew when the power goes.
+fn free(node: &Node) {
+    while node.results(&["gc"]).is_ok() {
+        thread::sleep(PAUSE);
+    }
+}
+
 /// Cuts of a run that is not told how many.
 const CUT_COUNT: u64 = 100;
 /// More texts than anyone sends before the power goes.
 const TEXT_COUNT: u64 = 10_000;
 /// How often what people are told is looked at while there are no results.
 const TICK: Duration = Duration::from_millis(5);
+/// How long what is sent gathers before space is freed again.
+const PAUSE: Duration = Duration::from_millis(50);
