@@ -72,9 +72,10 @@ impl Directory {
     }
 
     /// Makes an engine's directory with `fill` in place of `old`, in one step that a crash cannot
-    /// cut. The engine must be closed again when `fill` returns.
+    /// cut. The engine must be closed again when `fill` returns. What the mark told of the files of
+    /// `old` is forgotten first: it is not true of those that take their place.
     pub(crate) fn replace(
-        &self,
+        &mut self,
         old: Option<&Path>,
         fill: impl FnOnce(&Path) -> Result<(), OpenError>,
     ) -> Result<PathBuf, OpenError> {
@@ -87,6 +88,8 @@ impl Directory {
             OpenError::Corrupt(format!("expected a number below {newest} of its directory"))
         })?;
         let path = self.numbered(number);
+        self.set(Mark::UNKNOWN)?;
+        self.lock.sync_data()?;
         fs::rename(&fresh, &path)?;
         sync(&self.path)?;
         if let Some(old) = old {
@@ -101,9 +104,9 @@ impl Directory {
         self.lock.sync_data()
     }
 
-    /// Puts back the word of the last holder: nothing was made of its store.
-    pub(crate) fn restore(&mut self, mark: Mark) -> io::Result<()> {
-        self.set(mark)?;
+    /// Puts back whether the last holder closed the store: nothing was made of it since.
+    pub(crate) fn restore(&mut self, health: Health) -> io::Result<()> {
+        self.set(Mark { health, ..self.mark })?;
         self.lock.sync_data()
     }
 
@@ -177,3 +180,25 @@ fn remove_dir(path: &Path) -> io::Result<()> {
 
 const LOCK: &str = "lock";
 const FRESH: &str = "fresh";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seal_of_an_engine_goes_before_another_takes_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let on_disk = || Mark::decode(&fs::read(dir.path().join(LOCK)).unwrap());
+        let mut directory = Directory::hold(Kind::Redb, dir.path()).unwrap();
+        let old = directory.replace(None, |_| Ok(())).unwrap();
+        directory.end(Some([7; 16])).unwrap();
+        directory.begin().unwrap();
+        let full = |_: &Path| Err(OpenError::Full(io::ErrorKind::StorageFull.into()));
+        directory.replace(Some(&old), full).unwrap_err();
+        assert_eq!(on_disk(), Mark { health: Health::Recovered, seal: Some([7; 16]) });
+        assert_eq!(directory.engine_dir().unwrap(), Some(old.clone()));
+        let new = directory.replace(Some(&old), |_| Ok(())).unwrap();
+        assert_eq!(on_disk(), Mark::UNKNOWN);
+        assert_eq!(directory.engine_dir().unwrap(), Some(new));
+    }
+}

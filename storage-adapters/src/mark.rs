@@ -26,6 +26,9 @@ impl Mark {
     /// The mark of a store that is made just now.
     pub(crate) const NEW: Self = Self { health: Health::Clean, seal: None };
 
+    /// The mark of a store of which nothing is known.
+    pub(crate) const UNKNOWN: Self = Self { health: Health::Recovered, seal: None };
+
     /// The bytes of the mark.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![if self.health == Health::Clean { CLOSED } else { OPEN }];
@@ -36,7 +39,7 @@ impl Mark {
 
     /// The mark that bytes are.
     pub(crate) fn decode(bytes: &[u8]) -> Self {
-        Self::parse(bytes).unwrap_or(Self { health: Health::Recovered, seal: None })
+        Self::parse(bytes).unwrap_or(Self::UNKNOWN)
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {
@@ -96,7 +99,7 @@ mod tests {
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(Mark::decode(&flipped), Mark { health: Health::Recovered, seal: None });
+            assert_eq!(Mark::decode(&flipped), Mark::UNKNOWN);
         }
         assert_eq!(Mark::decode(b"").seal, None);
     }

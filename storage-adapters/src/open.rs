@@ -109,14 +109,14 @@ pub fn open(kind: Kind, dir: &Path, poison: &Path) -> Result<Opened, OpenError> 
     let poison = Poison::open(poison)?;
     let mark = directory.mark();
     directory.begin()?;
-    match open_marked(kind, &directory, poison, mark) {
+    match open_marked(kind, &mut directory, poison, mark) {
         Ok((engine, path, poison, health)) => {
             Ok(Opened { store: Box::new(Guarded::new(engine, path, directory, poison)), health })
         }
         Err(error) => {
             if matches!(error, OpenError::Corrupt(_)) {
                 // The next open must look as closely as this one.
-                directory.restore(mark)?;
+                directory.restore(mark.health)?;
             }
             Err(error)
         }
@@ -127,7 +127,7 @@ pub fn open(kind: Kind, dir: &Path, poison: &Path) -> Result<Opened, OpenError> 
 /// poison file ask for.
 fn open_marked(
     kind: Kind,
-    directory: &Directory,
+    directory: &mut Directory,
     mut poison: Poison,
     mut mark: Mark,
 ) -> Result<(Box<dyn Store>, PathBuf, Poison, Health), OpenError> {

@@ -36,6 +36,13 @@ impl Home {
         self.dir.path().join("poison")
     }
 
+    /// Another one, with what would lie here if the holder were killed now.
+    fn as_a_kill_leaves_it(&self) -> Self {
+        let copy = Self::new(self.kind);
+        copy_tree(self.dir.path(), copy.dir.path());
+        copy
+    }
+
     /// The one directory of its engine.
     fn engine_dir(&self) -> PathBuf {
         let entries = std::fs::read_dir(self.store_dir()).expect("the store's directory");
@@ -54,6 +61,18 @@ impl Place for Home {
 
     fn open(&self) -> Result<Opened, OpenError> {
         open(self.kind, &self.store_dir(), &self.poison())
+    }
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a directory of our own");
+    for entry in std::fs::read_dir(from).expect("a directory") {
+        let (path, to) = entry.map(|entry| (entry.path(), to.join(entry.file_name()))).unwrap();
+        if path.is_dir() {
+            copy_tree(&path, &to);
+        } else {
+            std::fs::copy(path, to).expect("a file");
+        }
     }
 }
 
@@ -205,7 +224,9 @@ fn a_store_of_another_kind_is_refused_by_name() {
 fn after_a_failed_fsync_in_this_boot_the_store_is_written_anew() {
     for home in homes() {
         let store = opened(&home).store;
-        store.commit(batch(&[("a", Some("1")), ("b", Some("2"))])).unwrap();
+        for _ in 0..9 {
+            store.commit(batch(&[("a", Some("1")), ("b", Some("2"))])).unwrap();
+        }
         drop(store);
         let engine_dir = home.engine_dir();
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
@@ -215,6 +236,9 @@ fn after_a_failed_fsync_in_this_boot_the_store_is_written_anew() {
         assert_eq!(health, Health::Recovered);
         assert_eq!(all(&*store), pairs(&[("a", "1"), ("b", "2")]));
         assert_ne!(home.engine_dir(), engine_dir);
+        let killed = opened(&home.as_a_kill_leaves_it());
+        assert_eq!(killed.health, Health::Recovered);
+        assert_eq!(all(&*killed.store), pairs(&[("a", "1"), ("b", "2")]));
         drop(store);
         assert_eq!(opened(&home).health, Health::Clean);
     }
@@ -225,13 +249,7 @@ fn the_disk_gets_back_what_a_closed_store_does_not_need() {
     for home in homes() {
         let (dir, poison) = (home.store_dir(), home.poison());
         let opened = home.open().expect("a new store");
-        for first in (0..900_u32).step_by(100) {
-            let mut batch = Batch::new();
-            for key in first..first + 100 {
-                batch.put(key.to_be_bytes().to_vec(), vec![7; 50_000]);
-            }
-            opened.store.commit(batch).expect("a good store takes it");
-        }
+        fill(&*opened.store, 0..900);
         let held = shrink(home.kind, &dir, &poison);
         assert!(matches!(held, Err(OpenError::Held)), "{}", home.name());
         // The last one stays: redb gives back what is free at its file's end by itself.
@@ -250,6 +268,16 @@ fn the_disk_gets_back_what_a_closed_store_does_not_need() {
         assert_eq!(health, Health::Clean, "{}", home.name());
         assert_eq!(all(&*store).len(), 1, "{}", home.name());
         assert_eq!(home.engine_dir(), dir.join(format!("{}-2", home.kind)));
+    }
+}
+
+fn fill(store: &dyn Store, keys: std::ops::Range<u32>) {
+    for first in keys.clone().step_by(100) {
+        let mut batch = Batch::new();
+        for key in first..keys.end.min(first + 100) {
+            batch.put(key.to_be_bytes().to_vec(), vec![7; 50_000]);
+        }
+        store.commit(batch).expect("a good store takes it");
     }
 }
 
