@@ -67,7 +67,8 @@ impl Place for Home {
 fn copy_tree(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a directory of our own");
     for entry in std::fs::read_dir(from).expect("a directory") {
-        let (path, to) = entry.map(|entry| (entry.path(), to.join(entry.file_name()))).unwrap();
+        let entry = entry.expect("an entry");
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
         if path.is_dir() {
             copy_tree(&path, &to);
         } else {
@@ -269,6 +270,32 @@ fn the_disk_gets_back_what_a_closed_store_does_not_need() {
         assert_eq!(all(&*store).len(), 1, "{}", home.name());
         assert_eq!(home.engine_dir(), dir.join(format!("{}-2", home.kind)));
     }
+}
+
+#[cfg(feature = "sled")]
+#[test]
+fn a_sled_that_has_become_shorter_since_it_was_closed_is_opened_after_any_kill() {
+    let mut home = Home::new(Kind::Sled);
+    let store = opened(&home).store;
+    fill(&*store, 0..600);
+    drop(store);
+    let size = |home: &Home| largest_file(&home.engine_dir()).metadata().expect("a file").len();
+    let closed = size(&home);
+    for round in 0.. {
+        assert!(round < 30, "its file stays as long as it was");
+        let store = opened(&home).store;
+        for first in (0..600_u32).step_by(10) {
+            let mut batch = Batch::new();
+            (first..first + 10).for_each(|key| batch.remove(key.to_be_bytes().to_vec()));
+            batch.put("kept", vec![7; 50_000]);
+            store.commit(batch).expect("a good store takes it");
+        }
+        home = home.as_a_kill_leaves_it();
+        if size(&home) < closed {
+            break;
+        }
+    }
+    assert_eq!(opened(&home).health, Health::Recovered);
 }
 
 fn fill(store: &dyn Store, keys: std::ops::Range<u32>) {
