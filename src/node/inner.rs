@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Weak};
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,16 +16,14 @@ use super::error::NodeError;
 use super::known::Known;
 use super::listening::Shared as SharedListening;
 use super::news::News;
-use super::notices::Notice;
 use super::opening::Opening;
 use super::sealing::Sealing;
 use super::sessions::Sessions;
-use super::signals::Signals;
 use super::storage_thread::Storage;
 use super::transport::Transport;
 use crate::crypto::Identity;
 use crate::crypto::noise::Network;
-use crate::queue::{Changes, ReaderId};
+use crate::queue::ReaderId;
 use crate::types::{Epoch, Id};
 
 /// A running node.
@@ -35,8 +33,8 @@ pub(super) struct Inner {
     pub(super) epoch: Epoch,
     pub(super) network: Network,
     pub(super) directory: Directory,
-    /// Given back when the node is shut down.
-    pub(super) lock: Mutex<Option<Lock>>,
+    /// Held by the storage thread, until the store is closed.
+    pub(super) lock: Weak<Lock>,
     pub(super) store: StoreInfo,
     pub(super) storage: Storage,
     pub(super) sealing: Sealing,
@@ -90,10 +88,16 @@ impl Inner {
 
     /// Remembers the port that is listened on, so that it can be taken again.
     pub(super) fn remember_port(&self, port: u16) -> Result<(), NodeError> {
-        match &*self.lock.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(lock) => Ok(self.directory.remember_port(lock, port)?),
-            None => Err(NodeError::Stopped),
-        }
+        let lock = self.lock.upgrade().ok_or(NodeError::Stopped)?;
+        Ok(self.directory.remember_port(&lock, port)?)
+    }
+
+    /// Does `work` to its end, also when whoever asked for it has gone meanwhile.
+    pub(super) async fn to_the_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, NodeError>> + Send + 'static,
+    ) -> Result<T, NodeError> {
+        self.tasks.spawn(work).await.map_err(|_| NodeError::Stopped)?
     }
 
     /// Ends everything, the store last.
@@ -101,9 +105,7 @@ impl Inner {
         self.stopping.cancel();
         self.tasks.close();
         self.sessions.cut_all().await;
-        let closed = self.storage.shutdown().await;
-        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
-        closed
+        self.storage.shutdown().await
     }
 
     /// The addresses at which a peer may be.
@@ -124,49 +126,5 @@ impl Inner {
                 tracing::debug!(%peer, %error, "an address was not remembered");
             }
         });
-    }
-}
-
-/// Tells everyone whom a commit concerns. Runs on the storage thread, and waits for nobody.
-pub(super) fn notify(changes: Changes, sessions: &Sessions, news: &News) {
-    for (peer, life) in changes.grown {
-        sessions.signal(&peer, |signals| signals.on_head(life));
-    }
-    for (author, epoch) in &changes.marked {
-        sessions.signal(author, |signals| signals.on_marks(*epoch));
-    }
-    for author in &changes.wanting {
-        sessions.signal(author, |signals| signals.on_wanted());
-    }
-    for (author, epoch, heads) in changes.checkpoints {
-        sessions.signal(&author, |signals| signals.on_checkpoints(epoch, heads));
-    }
-    for (author, forked) in &changes.forked {
-        sessions.signal(author, |signals| signals.on_forked(*forked));
-    }
-    if !changes.forked.is_empty() {
-        sessions.signal_all(Signals::on_forks);
-    }
-    if changes.is_disk_other {
-        sessions.signal_all(Signals::on_room);
-        sessions.signal_all(Signals::on_wanted);
-    }
-    if !changes.forked.is_empty() || changes.stale.is_some() || changes.is_disk_other {
-        news.on_standing();
-    }
-    for reborn in changes.reborn {
-        news.on_passing(Notice::Reborn(reborn));
-    }
-    if !changes.marked.is_empty() {
-        news.on_marks();
-    }
-    if !changes.unread.is_empty() {
-        news.on_unread();
-    }
-    if !changes.acked.is_empty() {
-        news.on_acked();
-    }
-    if changes.is_littered {
-        news.on_litter();
     }
 }

@@ -21,6 +21,7 @@ pub mod transport;
 
 mod acks;
 mod admission;
+mod audience;
 mod authorisation;
 mod backup;
 mod body;

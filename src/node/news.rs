@@ -64,6 +64,12 @@ impl News {
         raise(&self.litter);
     }
 
+    /// There will be no more news.
+    pub(super) fn on_end(&self) {
+        let Self { unread, marks, acked, litter, standing, passing: _ } = self;
+        [unread, marks, acked, litter, standing].into_iter().for_each(raise);
+    }
+
     /// Changes when there is more to read.
     pub(super) fn unread(&self) -> watch::Receiver<u64> {
         self.unread.subscribe()

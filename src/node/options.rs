@@ -10,13 +10,14 @@ use tokio_util::task::TaskTracker;
 
 use super::Node;
 use super::admission::Admission;
+use super::audience::Audience;
 use super::clock::Clock;
 use super::dialling::Dials;
 use super::directory::{AskPassphrase, Directory, Lock};
 use super::discovery::{Book, Discoveries, Discovery, Rendezvous};
 use super::disk;
 use super::error::NodeError;
-use super::inner::{Inner, StoreInfo, notify};
+use super::inner::{Inner, StoreInfo};
 use super::known::Known;
 use super::news::News;
 use super::reclaiming;
@@ -210,11 +211,10 @@ impl Options {
     pub async fn recover(self, recovery: Recovery) -> Result<Recovered, NodeError> {
         let clock = Clock::system();
         let recovered = tokio::task::spawn_blocking(move || {
-            let (_, Opened { lock, standing, .. }) = self.open_blocking(clock)?;
+            let (_, Opened { standing, .. }) = self.open_blocking(clock)?;
             let mut random = [0; Salt::SIZE];
             getrandom::fill(&mut random).map_err(NodeError::Random)?;
             let recovered = standing.recover(recovery, clock.unix_ms(), Salt(random))?;
-            drop(lock);
             Ok(recovered)
         });
         recovered.await.map_err(|_| NodeError::Stopped)?
@@ -237,7 +237,7 @@ impl Options {
         let store = peermq_storage::open(kind, &directory.store(), &directory.poison())?;
         let info = StoreInfo { name: kind.name(), health: store.health };
         let (me, now) = (identity.id(), clock.unix_ms());
-        let standing = Standing::open(&directory, &lock, store.store, me, now)?;
+        let standing = Standing::open(&directory, lock, store.store, me, now)?;
         let queue = &standing.queue;
         let known = Known::new(Arc::clone(&identity));
         let book = Book::default();
@@ -247,11 +247,11 @@ impl Options {
         for (peer, address) in queue.addresses() {
             book.remember(peer, address);
         }
-        Ok((self, Opened { directory, lock, identity, info, standing, known, book }))
+        Ok((self, Opened { directory, identity, info, standing, known, book }))
     }
 
     fn start(self, opened: Opened, clock: Clock) -> Node {
-        let Opened { directory, lock, identity, info, mut standing, known, book } = opened;
+        let Opened { directory, identity, info, mut standing, known, book } = opened;
         standing.queue.keep_sent(self.keep);
         let (sessions, news) = (Arc::new(Sessions::new(identity.id())), Arc::new(News::default()));
         let book = Arc::new(book);
@@ -262,15 +262,19 @@ impl Options {
         let addresses: Vec<_> = addresses.map(|(_, address)| address).collect();
         let admission =
             Admission::new(&identity, Arc::clone(&known), &self.network, addresses.into_iter());
-        let (told_sessions, told_news) = (Arc::clone(&sessions), Arc::clone(&news));
-        let storage = Storage::start(standing, clock, move |changes| {
-            notify(changes, &told_sessions, &told_news);
-        });
+        let stopping = CancellationToken::new();
+        let audience = Audience {
+            sessions: Arc::clone(&sessions),
+            news: Arc::clone(&news),
+            stopping: stopping.clone(),
+        };
+        let lock = standing.lock();
+        let storage = Storage::start(standing, clock, audience);
         let inner = Inner {
             epoch,
             network: self.network,
             directory,
-            lock: Mutex::new(Some(lock)),
+            lock,
             store: info,
             storage,
             sealing: Sealing::new(Arc::clone(&identity), clock, epoch),
@@ -285,7 +289,7 @@ impl Options {
             book,
             clock,
             tasks: TaskTracker::new(),
-            stopping: CancellationToken::new(),
+            stopping,
             readers: AtomicU64::new(0),
             identity,
         };
@@ -304,7 +308,6 @@ impl Options {
 /// What was read from the disk.
 struct Opened {
     directory: Directory,
-    lock: Lock,
     identity: Arc<Identity>,
     info: StoreInfo,
     standing: Standing,

@@ -2,6 +2,7 @@
 //! tells.
 
 use std::io;
+use std::sync::{Arc, Weak};
 
 use peermq_storage::{Store, StoreError};
 
@@ -39,6 +40,8 @@ pub(super) struct Standing {
     pub(super) queue: Queue,
     pub(super) mark: HeadMark,
     disk: Disk,
+    /// Last: who takes it finds the store closed.
+    lock: Arc<Lock>,
 }
 
 impl Standing {
@@ -46,12 +49,12 @@ impl Standing {
     /// commit; of a store that is not empty it must be there.
     pub(super) fn open(
         directory: &Directory,
-        lock: &Lock,
+        lock: Lock,
         store: Box<dyn Store>,
         me: Id,
         now: UnixMs,
     ) -> Result<Self, NodeError> {
-        let mut mark = directory.head_mark(lock)?;
+        let mut mark = directory.head_mark(&lock)?;
         if Queue::epoch_in(&*store)?.is_none() {
             let epoch = mark.tip().map_or_else(|| first_epoch(now), |tip| tip.epoch);
             if mark.tip().is_none() {
@@ -64,9 +67,15 @@ impl Standing {
             tracing::warn!(%stale, "this node signs nothing");
             queue.suspend(stale);
         }
-        let mut standing = Self { queue, mark, disk: Disk::of(directory.path().to_owned()) };
+        let disk = Disk::of(directory.path().to_owned());
+        let mut standing = Self { queue, mark, disk, lock: Arc::new(lock) };
         standing.look_at_disk();
         Ok(standing)
+    }
+
+    /// The directory's lock, for as long as this has it.
+    pub(super) fn lock(&self) -> Weak<Lock> {
+        Arc::downgrade(&self.lock)
     }
 
     /// Makes what is staged durable, then the head mark say so.
@@ -83,7 +92,7 @@ impl Standing {
         Ok(changes)
     }
 
-    /// Syncs the head mark and closes the store.
+    /// Syncs the head mark and closes the store, then sets the directory free.
     pub(super) fn close(mut self) -> Result<(), QueueError> {
         self.mark.sync().map_err(failed)?;
         self.queue.close()

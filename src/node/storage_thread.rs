@@ -15,11 +15,12 @@ use std::thread;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::audience::Audience;
 use super::clock::Clock;
 use super::error::NodeError;
 use super::standing::Standing;
 use crate::limits::{GROUP_JOB_COUNT_MAX, GROUP_STAGED_SIZE_MAX, STORAGE_JOB_COUNT_MAX};
-use crate::queue::{Changes, Queue, QueueError};
+use crate::queue::{Queue, QueueError};
 use crate::sync::Receipts;
 
 /// A way to the storage thread; it ends when the last one is dropped or after
@@ -46,19 +47,21 @@ type CompleteFn = Box<dyn FnOnce(Result<&mut Queue, Failure>) + Send>;
 type ReadFn = Box<dyn FnOnce(&mut Queue) + Send>;
 
 impl Storage {
-    /// Starts the thread. `notice` is called after each commit, on that thread; it must not wait.
-    pub(super) fn start(
-        standing: Standing,
-        clock: Clock,
-        notice: impl Fn(Changes) + Send + 'static,
-    ) -> Self {
+    /// Starts the thread, which tells `audience` of each commit and of its own end.
+    pub(super) fn start(standing: Standing, clock: Clock, audience: Audience) -> Self {
         let (jobs, waiting) = mpsc::channel(STORAGE_JOB_COUNT_MAX);
-        let failure = Arc::new(OnceLock::new());
-        let (notice, told) = (Box::new(notice), Arc::clone(&failure));
-        let worker = Worker { standing, clock, waiting, notice, failure: told };
+        let (audience, failure) = (Arc::new(audience), Arc::new(OnceLock::new()));
+        let farewell = Farewell { audience: Arc::clone(&audience), failure: Arc::clone(&failure) };
+        let told = Arc::clone(&failure);
+        let worker = Worker { standing, clock, waiting, audience, failure: told };
+        let run = move || {
+            // Dropped after the worker, with its end of the jobs, however that ends.
+            let _farewell = farewell;
+            worker.run();
+        };
         thread::Builder::new()
             .name("peermq-storage".to_owned())
-            .spawn(move || worker.run())
+            .spawn(run)
             .expect("a process that starts can start a thread");
         Self { jobs, failure }
     }
@@ -178,8 +181,23 @@ struct Worker {
     standing: Standing,
     clock: Clock,
     waiting: mpsc::Receiver<Job>,
-    notice: Box<dyn Fn(Changes) + Send>,
+    audience: Arc<Audience>,
     failure: Arc<OnceLock<Failure>>,
+}
+
+/// Says that the thread has ended, also when it panicked.
+struct Farewell {
+    audience: Arc<Audience>,
+    failure: Arc<OnceLock<Failure>>,
+}
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.failure.get_or_init(|| Arc::new(QueueError::Broken));
+        }
+        self.audience.on_end();
+    }
 }
 
 /// The jobs of one turn.
@@ -272,7 +290,7 @@ impl Worker {
                     complete(Ok(&mut self.standing.queue));
                 }
                 if !changes.is_empty() {
-                    (self.notice)(changes);
+                    self.audience.on_commit(changes);
                 }
                 Ok(())
             }
@@ -291,10 +309,12 @@ impl Worker {
 #[cfg(test)]
 mod tests {
     use peermq_storage::MemoryStore;
+    use tokio_util::sync::CancellationToken;
 
     use super::*;
     use crate::crypto::Identity;
     use crate::node::directory::Directory;
+    use crate::node::sessions::Sessions;
     use crate::types::UnixMs;
 
     #[tokio::test]
@@ -303,8 +323,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let directory = Directory::open_or_create(folder.path()).unwrap();
         let (lock, store) = (directory.lock().unwrap(), Box::new(MemoryStore::new()));
-        let standing = Standing::open(&directory, &lock, store, me, UnixMs(1)).unwrap();
-        let storage = Storage::start(standing, Clock::system(), drop);
+        let standing = Standing::open(&directory, lock, store, me, UnixMs(1)).unwrap();
+        let (sessions, stopping) = (Arc::new(Sessions::new(me)), CancellationToken::new());
+        let audience = Audience { sessions, news: Arc::default(), stopping: stopping.clone() };
+        let mut waiting = audience.news.unread();
+        let storage = Storage::start(standing, Clock::system(), audience);
         let peer = Identity::from_seed(&[2; 32]).id();
         let damaged = |_: &mut Queue| Err::<(), _>(QueueError::Damaged("a row"));
         let add = move |queue: &mut Queue| queue.add_peer(&peer, None);
@@ -315,5 +338,9 @@ mod tests {
             };
             assert!(matches!(*cause, QueueError::Damaged("a row")), "{cause}");
         }
+        // Whoever waits, waits no longer.
+        waiting.changed().await.unwrap();
+        stopping.cancelled().await;
+        assert!(directory.lock().is_ok());
     }
 }

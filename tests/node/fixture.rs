@@ -90,6 +90,21 @@ impl Host {
         Self { net, directory, node }
     }
 
+    /// Drops the last handle to the node, and opens its directory again as soon as it is free.
+    pub(crate) async fn drop_and_open(self) -> Self {
+        let Self { net, directory, node } = self;
+        drop(node);
+        let is_held = || Directory::open(directory.path()).unwrap().lock().is_err();
+        within(async {
+            while is_held() {
+                tokio::task::yield_now().await
+            }
+        })
+        .await;
+        let node = net.open(&directory).await;
+        Self { net, directory, node }
+    }
+
     /// Listens on loopback.
     pub(crate) async fn listen(&self) -> Listening {
         let address = match self.net {

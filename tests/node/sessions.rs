@@ -1,6 +1,7 @@
 //! One session per peer, and it comes back.
 
-use peermq::node::{Mode, Set};
+use futures::{FutureExt, StreamExt};
+use peermq::node::{AckLevel, Mode, NodeError, Set};
 
 use crate::fixture::{Net, read, within};
 
@@ -35,6 +36,41 @@ over_each_transport! {
         a.node.add_peer(b.node.id()).await.unwrap();
         b.node.send(a.node.id(), "two").await.unwrap();
         assert_eq!(read(&a.node, &mut unread, 1).await, ["1 two"]);
+    }
+
+    async fn who_waits_when_a_node_is_shut_down_hears_of_it(net: Net) {
+        let (a, b) = (net.host().await, net.host().await);
+        let listening = b.listen().await;
+        let sent = a.node.send(b.node.id(), "never read").await.unwrap();
+        let mut unread = a.node.stream(Set::Unread, Mode::Live);
+        let mut archived = a.node.stream(Set::Archived, Mode::Live);
+        let mut connection = a.connect(&b, &listening).await;
+        let mut notices = a.node.notices();
+        let (unread, archived, ack, stored, notice, closed) = within(async {
+            tokio::join!(
+                unread.next_message(),
+                archived.next_message(),
+                connection.next_ack(),
+                a.node.wait(&sent, AckLevel::Stored),
+                notices.next(),
+                a.node.clone().shutdown(),
+            )
+        })
+        .await;
+        closed.unwrap();
+        assert!(matches!(unread, Err(NodeError::Stopped)), "{unread:?}");
+        assert!(matches!(archived, Err(NodeError::Stopped)), "{archived:?}");
+        assert!(matches!(ack, Err(NodeError::Stopped)), "{ack:?}");
+        assert!(matches!(stored, Err(NodeError::Stopped)), "{stored:?}");
+        assert!(matches!(notice, Some(Err(NodeError::Stopped))), "{notice:?}");
+    }
+
+    async fn a_directory_is_free_once_the_store_of_a_dropped_node_is_closed(net: Net) {
+        let a = net.host().await;
+        let to = net.host().await.node.id();
+        let _ = a.node.send(to, "on its way").now_or_never();
+        let a = a.drop_and_open().await;
+        assert_eq!(a.node.send(to, "again").await.unwrap().seq.0, 1);
     }
 
     async fn a_shut_down_node_refuses_and_does_not_hang(net: Net) {
