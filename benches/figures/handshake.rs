@@ -8,7 +8,7 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use peermq::crypto::noise::{Network, Responder};
 use peermq::crypto::{Identity, PairSecret};
 use peermq::node::transport::{
-    Addr, ListenAt, Secured, TcpTransport, Transport as _, initiate, respond,
+    Addr, Knock, ListenAt, Secured, TcpTransport, Transport as _, initiate,
 };
 
 use crate::Outcome;
@@ -42,7 +42,12 @@ pub(crate) fn measure() -> Outcome<Handshake> {
             };
             let accept = async {
                 let incoming = listener.accept().await?;
-                Outcome::<Secured>::Ok(respond(incoming.connection, &responder).await?)
+                // The stages that a node's listener goes through.
+                let knock = Knock::hear(incoming.connection, &responder).await;
+                match knock.and_then(|knock| knock.read(&responder)) {
+                    Ok(claim) => Outcome::<Secured>::Ok(claim.answer().await?),
+                    Err(unanswered) => Err(unanswered.wait().await.into()),
+                }
             };
             let _ends = tokio::try_join!(dial, accept)?;
         }

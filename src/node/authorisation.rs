@@ -1,5 +1,7 @@
 //! Who may send to this node: the user's word, made durable and then felt by live sessions.
 
+use std::sync::Arc;
+
 use super::Node;
 use super::error::NodeError;
 use super::inner::Inner;
@@ -118,23 +120,45 @@ impl Node {
 
 impl Inner {
     /// Durable first; then the listener answers the peer, and a live session takes its entries in.
-    pub(super) async fn add_peer(&self, peer: Id, quota: Option<Quota>) -> Result<(), NodeError> {
-        self.storage.write(move |queue| queue.add_peer(&peer, quota)).await?;
-        self.known.add(&peer)?;
-        self.sessions.signal(&peer, |signals| signals.on_grant(Grant::Receive));
-        Ok(())
+    pub(super) async fn add_peer(
+        self: &Arc<Self>,
+        peer: Id,
+        quota: Option<Quota>,
+    ) -> Result<(), NodeError> {
+        let node = Arc::clone(self);
+        self.to_the_end(async move {
+            let known = Arc::clone(&node.known);
+            // On the storage thread: the last word about a peer is the last that was written.
+            let known = node
+                .storage
+                .write_then(
+                    move |queue| queue.add_peer(&peer, quota),
+                    move |_, ()| known.add(&peer),
+                )
+                .await?;
+            known?;
+            node.sessions.signal(&peer, |signals| signals.on_grant(Grant::Receive));
+            Ok(())
+        })
+        .await
     }
 
     /// Durable first: whoever gets a seat from then on is told so. Then the listener falls silent,
     /// nobody dials the peer, and its handshakes and its session are cut together with what the
     /// kernel has not sent.
-    pub(super) async fn remove_peer(&self, peer: Id) -> Result<(), NodeError> {
-        self.storage.write(move |queue| queue.remove_peer(&peer)).await?;
-        self.known.remove(&peer);
-        self.admission.cut(peer).await;
-        let dialled = self.dials.end(&peer);
-        self.sessions.cut(peer).await;
-        dialled.await;
-        Ok(())
+    pub(super) async fn remove_peer(self: &Arc<Self>, peer: Id) -> Result<(), NodeError> {
+        let node = Arc::clone(self);
+        self.to_the_end(async move {
+            let known = Arc::clone(&node.known);
+            node.storage
+                .write_then(move |queue| queue.remove_peer(&peer), move |_, ()| known.remove(&peer))
+                .await?;
+            node.admission.cut(peer).await;
+            let dialled = node.dials.end(&peer);
+            node.sessions.cut(peer).await;
+            dialled.await;
+            Ok(())
+        })
+        .await
     }
 }

@@ -83,7 +83,8 @@ impl Dials {
 
 /// Begins to dial a peer.
 fn begin(node: &Arc<Inner>, to: Id) -> (Arc<Dial>, Entry) {
-    let [cancel, removed, ended] = [(); 3].map(|()| CancellationToken::new());
+    let cancel = node.stopping.child_token();
+    let [removed, ended] = [(); 2].map(|()| CancellationToken::new());
     let dial = Arc::new(Dial {
         hints: watch::Sender::default(),
         removed: removed.clone(),
@@ -159,7 +160,7 @@ impl Dialler {
                             self.node.remember(self.to, address);
                         }
                         let began = self.node.clock.now();
-                        self.node.run_link(link).await;
+                        self.node.run_link(link, None).await;
                         if self.node.clock.now().since(began) >= Duration::from_millis(STEADY_MS) {
                             self.backoff.reset();
                         }

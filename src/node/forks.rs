@@ -1,5 +1,7 @@
 //! Forks of logs that this node follows.
 
+use std::sync::Arc;
+
 use super::Node;
 use super::error::NodeError;
 use crate::queue::Fork;
@@ -42,12 +44,16 @@ impl Node {
         author: Id,
         epoch: Option<Epoch>,
     ) -> Result<(), NodeError> {
-        let storage = &self.inner.storage;
-        storage.write(move |queue| queue.acknowledge_fork(&author, epoch)).await?;
-        self.inner.news.on_standing();
-        // The next session asks for the lives that may be followed now.
-        self.inner.sessions.cut(author).await;
-        Ok(())
+        let node = Arc::clone(&self.inner);
+        self.inner
+            .to_the_end(async move {
+                node.storage.write(move |queue| queue.acknowledge_fork(&author, epoch)).await?;
+                node.news.on_standing();
+                // The next session asks for the lives that may be followed now.
+                node.sessions.cut(author).await;
+                Ok(())
+            })
+            .await
     }
 
     /// What proves an author's newest fork, or the one in one life, to anyone.

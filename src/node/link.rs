@@ -15,6 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::admission::Held;
 use super::fetch::{Fetcher, Pull};
 use super::inner::Inner;
 use super::mux::{Mux, MuxError, MuxStream, Side};
@@ -24,7 +25,7 @@ use super::session_task::{SessionEnd, SessionTask, in_time};
 use super::sessions::Seat;
 use super::signals::Signals;
 use super::status::EndedSession;
-use super::transport::{AbortOnDrop, Addr, Secured, TransportError, initiate};
+use super::transport::{AbortOnDrop, Addr, NoiseStream, Secured, TransportError, initiate};
 use super::uses::Use;
 use crate::crypto::CryptoError;
 use crate::limits::{PROBE_COUNT_MAX, PULL_COUNT_MAX, SERVED_BODY_COUNT_MAX};
@@ -69,8 +70,9 @@ impl Link {
 }
 
 impl Inner {
-    /// Runs a session over a link until it ends, if it is the one that stays.
-    pub(super) async fn run_link(self: &Arc<Self>, link: Link) {
+    /// Runs a session over a link until it ends, if it is the one that stays. An accepted link
+    /// keeps its place among those who come in until it is seated.
+    pub(super) async fn run_link(self: &Arc<Self>, link: Link, place: Option<Held<Id>>) {
         let Link { secured, dialled_by, address } = link;
         let Secured { peer, stream, aborter, handshake_hash, .. } = secured;
         let (probes, probed) = mpsc::channel(PROBE_COUNT_MAX);
@@ -85,9 +87,13 @@ impl Inner {
             probes,
             pulls,
         };
-        let Some(seated) = self.sessions.enter(peer, seat.clone()).await else {
-            return aborter.abort();
+        let entered = self.sessions.enter(peer, seat.clone());
+        let entered = match &place {
+            Some(place) => place.run(entered).await.flatten(),
+            None => entered.await,
         };
+        let Some(seated) = entered else { return aborter.abort() };
+        drop(place);
         // Dropped before the seat is free: who waits for that waits for the last byte.
         let abort = AbortOnDrop::new(aborter);
         let run = Run {
@@ -97,8 +103,7 @@ impl Inner {
             dialled: dialled_by == self.id(),
             session_hash: handshake_hash,
         };
-        let mux = Mux::new(stream, if run.dialled { Side::Dialler } else { Side::Dialled });
-        let ended = seat.cut.run_until_cancelled(run.session(mux, probed, pulled)).await;
+        let ended = seat.cut.run_until_cancelled(run.session(stream, probed, pulled)).await;
         match ended {
             Some(end) => {
                 tracing::info!(%peer, %end, "session ended");
@@ -132,18 +137,19 @@ struct Run<'a> {
 impl Run<'_> {
     async fn session(
         &self,
-        mut mux: Mux,
+        stream: NoiseStream,
         probes: mpsc::Receiver<oneshot::Sender<()>>,
         pulls: mpsc::Receiver<Pull>,
     ) -> SessionEnd {
         let (node, peer) = (self.node, self.peer);
-        // Asked after the seat is taken: who was removed before then is seen here, and who is
-        // removed later is cut.
+        // Asked after the seat is taken: who was removed before then is seen here, before a byte is
+        // written, and who is removed later is cut.
         let grant = match node.storage.read(move |queue| queue.grant(&peer)).await {
             Ok(Some(grant)) => grant,
             Ok(None) => return SessionEnd::Removed,
             Err(error) => return error.into(),
         };
+        let mut mux = Mux::new(stream, if self.dialled { Side::Dialler } else { Side::Dialled });
         let sync = match in_time(self.open_sync(&mut mux)).await {
             Ok(stream) => stream,
             Err(end) => return end,

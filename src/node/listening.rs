@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::DropGuard;
 
 use super::Node;
 use super::discovery::Announcement;
@@ -105,10 +105,13 @@ pub(super) async fn listen(
     let bound = listener.local_addr().and_then(socket);
     if let Some(bound) = bound
         && address.is_none()
+        && node.directory.port()? != Some(bound.port())
+        && let Err(error) = node.remember_port(bound.port())
     {
-        node.remember_port(bound.port())?;
+        // A full disk, say: what came before is delivered and freed all the same.
+        tracing::warn!(%error, "the port will be another the next time");
     }
-    let cancel = CancellationToken::new();
+    let cancel = node.stopping.child_token();
     let (accepting, stop) = (Arc::clone(node), cancel.clone());
     node.tasks.spawn(async move {
         stop.run_until_cancelled(accept(accepting, listener)).await;
@@ -141,8 +144,8 @@ async fn accept(node: Arc<Inner>, mut listener: Box<dyn Listener>) {
         };
         let (arrival, node) = (node.admission.begin(incoming), Arc::clone(&node));
         node.tasks.clone().spawn(async move {
-            if let Some(link) = arrival.admit().await {
-                node.run_link(link).await;
+            if let Some((link, place)) = arrival.admit().await {
+                node.run_link(link, Some(place)).await;
             }
         });
     }

@@ -1,7 +1,9 @@
 //! Who was removed gets nothing in and nothing out.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use futures::{FutureExt, StreamExt};
 use peermq::crypto::noise::{Initiator, Network};
 use peermq::crypto::{Identity, PairSecret};
 use peermq::node::transport::Addr;
@@ -11,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use zeroize::Zeroizing;
 
-use crate::fixture::{Net, read, within};
+use crate::fixture::{Net, read, text, within};
 
 /// Someone who speaks the handshake by hand.
 struct ByHand {
@@ -116,8 +118,29 @@ over_each_transport! {
         a.node.remove_peer(b.node.id()).await.unwrap();
         assert!(a.node.status().await.unwrap().sessions.is_empty());
         b.node.send(a.node.id(), "after").await.unwrap();
-        let mut unread = a.node.stream(Set::Unread, Mode::Live);
-        assert_eq!(read(&a.node, &mut unread, 1).await, ["0 before"]);
+        // Once a third node, which dials later, is served, the listener has had its chance.
+        let c = net.host().await;
+        a.node.add_peer(c.node.id()).await.unwrap();
+        c.node.send(a.node.id(), "of another").await.unwrap();
+        let mut acks = c.connect(&a, &listening).await;
+        within(acks.next_ack()).await.unwrap();
+        let unread = a.node.stream(Set::Unread, Mode::Drain).into_stream();
+        let unread: Vec<_> = unread.map(|message| text(&message.unwrap())).collect().await;
+        assert_eq!(BTreeSet::from_iter(unread), ["0 before", "0 of another"].map(str::to_owned).into());
+    }
+
+    async fn a_removal_is_done_whole_also_when_nobody_waits_for_it(net: Net) {
+        let (a, b) = (net.host().await, net.host().await);
+        a.node.add_peer(b.node.id()).await.unwrap();
+        let listening = a.listen().await;
+        let mut connection = b.connect(&a, &listening).await;
+        b.node.send(a.node.id(), "before").await.unwrap();
+        within(connection.next_ack()).await.unwrap();
+        assert!(a.node.remove_peer(b.node.id()).now_or_never().is_none(), "it is under way");
+        let is_gone = async {
+            while !a.node.status().await.unwrap().sessions.is_empty() {}
+        };
+        within(is_gone).await;
     }
 
     async fn connecting_and_sending_to_a_removed_peer_fails(net: Net) {

@@ -6,9 +6,9 @@
 //! | stage | places | and else |
 //! |---|---|---|
 //! | until flight 1 is there | [`KNOCK_COUNT_MAX`], [`KNOCK_PREFIX_COUNT_MAX`] for one network; [`KNOCK_KNOWN_COUNT_MAX`] more for networks from which a peer came before | one hash |
-//! | Diffie-Hellman | one at a time | [`FLIGHTS_PER_S_MAX`], and [`KNOWN_FLIGHTS_PER_S_MAX`] more for those networks |
+//! | Diffie-Hellman | one at a time, and one more for those networks | [`FLIGHTS_PER_S_MAX`], and [`KNOWN_FLIGHTS_PER_S_MAX`] more for those networks |
 //! | without an answer until the deadline | [`UNANSWERED_COUNT_MAX`] | what comes is dropped |
-//! | until the Auth of a peer is there | [`ANSWERED_COUNT_MAX`] for each | |
+//! | until the Auth of a peer is there, and its session has a seat | [`ANSWERED_COUNT_MAX`] for each | |
 //!
 //! *Invariant*: flight 1 has no effect but flight 2, and that once: it may be a replay. Only who
 //! has authenticated is remembered. Deliberately absent: deadlines and bytes (the transport's), and
@@ -25,7 +25,8 @@ use std::sync::Arc;
 use self::pace::Pace;
 use self::prefix::{Prefix, Prefixes};
 use self::replays::Replays;
-use self::slots::{Held, Slots};
+pub(super) use self::slots::Held;
+use self::slots::Slots;
 use super::known::Known;
 use super::link::{Link, socket};
 use super::transport::{Incoming, Knock, Secured, TransportError, Unanswered};
@@ -94,7 +95,7 @@ impl Admission {
         Arrival { admission: Arc::clone(self), incoming, prefix, place }
     }
 
-    /// Gives up every handshake with a peer that is under way, with what the kernel has not sent.
+    /// Gives up everything of a peer that has no seat yet, with what the kernel has not sent.
     pub(super) async fn cut(&self, peer: Id) {
         self.answered.clear(peer).await;
     }
@@ -125,10 +126,11 @@ impl Admission {
 }
 
 impl Arrival {
-    /// Does the handshake. `None` for who is no peer: it got no answer.
-    pub(super) async fn admit(self) -> Option<Link> {
+    /// Does the handshake. `None` for who is no peer: it got no answer. The place is to be held
+    /// until the link has its seat.
+    pub(super) async fn admit(self) -> Option<(Link, Held<Id>)> {
         match self.secure().await {
-            Ok(link) => return Some(link),
+            Ok(admitted) => return Some(admitted),
             Err(Some(error)) => tracing::debug!(%error, "a connection was not answered"),
             Err(None) => tracing::debug!("a connection made room for a newer one"),
         }
@@ -136,7 +138,7 @@ impl Arrival {
     }
 
     /// `Err(None)` when another needed the place.
-    async fn secure(self) -> Result<Link, Option<TransportError>> {
+    async fn secure(self) -> Result<(Link, Held<Id>), Option<TransportError>> {
         let Self { admission, incoming: Incoming { connection, from }, prefix, place } = self;
         let claim = place.run(async {
             let knock = Knock::hear(connection, &admission.responder).await?;
@@ -156,10 +158,15 @@ impl Arrival {
         // Asked after the place is taken: who was removed before then is seen here, and who is
         // removed later is cut.
         if !admission.known.contains(&peer) {
-            return Err(Some(claim.refuse(CryptoError::Stranger).wait().await));
+            let last = admission.unanswered.take(());
+            drop(answered);
+            return Err(last.run(claim.refuse(CryptoError::Stranger).wait()).await);
         }
         let secured: Secured = answered.run(claim.answer()).await.ok_or(None)?.map_err(Some)?;
         prefix.into_iter().for_each(|prefix| admission.prefixes.insert(prefix));
-        Ok(Link::accepted(secured, from))
+        Ok((Link::accepted(secured, from), answered))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,14 +34,14 @@ struct Slot<K> {
 
 /// A place that is held; dropped, it is free.
 #[derive(Debug)]
-pub(super) struct Held<K: SlotKey> {
+pub(in crate::node) struct Held<K: SlotKey> {
     slots: Arc<Slots<K>>,
     number: u64,
     evicted: CancellationToken,
 }
 
 /// What places are held under.
-pub(super) trait SlotKey: Clone + PartialEq {
+pub(in crate::node) trait SlotKey: Clone + PartialEq {
     /// Whether those under it are one and the same source, which has a bound of its own.
     fn is_one(&self) -> bool;
 }
@@ -126,7 +126,7 @@ impl<K> Slot<K> {
 
 impl<K: SlotKey> Held<K> {
     /// Does `work`; `None` when another needed the place before it was done.
-    pub(super) async fn run<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    pub(in crate::node) async fn run<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         self.evicted.run_until_cancelled(work).await
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Addr, Connection, Incoming, ListenAt, Listener, MemoryNetwork, Secured, TcpTransport,
-    Transport, initiate, respond,
+    Addr, Connection, Incoming, Knock, ListenAt, Listener, MemoryNetwork, Secured, TcpTransport,
+    Transport, initiate,
 };
 use crate::crypto::noise::{Network, Responder};
 use crate::crypto::{Identity, PairSecret};
@@ -91,6 +91,12 @@ impl Ends {
             initiate(ours, &self.dialler, &pair, &network),
             respond(theirs, &self.responder),
         );
-        (ours.unwrap(), theirs.unwrap())
+        (ours.unwrap(), theirs)
     }
+}
+
+/// Lets in whoever dialled, whom `responder` knows.
+async fn respond(connection: Box<dyn Connection>, responder: &Responder) -> Secured {
+    let knock = Knock::hear(connection, responder).await.unwrap();
+    knock.read(responder).unwrap().answer().await.unwrap()
 }

@@ -23,7 +23,7 @@ pub(super) use connection::AbortOnDrop;
 pub use connection::{Aborter, Connection};
 pub use memory::{MemoryNetwork, MemoryTransport};
 pub use noise_stream::NoiseStream;
-pub use secure::{Claim, Knock, Secured, TransportError, Unanswered, initiate, respond};
+pub use secure::{Claim, Knock, Secured, TransportError, Unanswered, initiate};
 pub use tcp::TcpTransport;
 
 use crate::types::Id;

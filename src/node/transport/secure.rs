@@ -1,4 +1,7 @@
 //! The handshake over a connection, with a deadline that nothing a peer does can move.
+//!
+//! Who dials does it in one go, [`initiate`]. Who is dialled goes from stage to stage, so that
+//! admission can choose at each: [`Knock`] → [`Claim`] → [`Secured`], or [`Unanswered`].
 
 use std::io;
 use std::sync::Arc;
@@ -64,23 +67,6 @@ pub async fn initiate(
     under_way.write(&auth).await?;
     let session = initiator.verify(&under_way.read::<AUTH_SIZE>().await?)?;
     Ok(under_way.finish(session))
-}
-
-/// Has whoever made this connection prove its id, if it is one that `responder` knows. To anyone
-/// else not a byte is sent, and the connection stays open, unanswered, until the deadline: when it
-/// ends tells nothing about why.
-///
-/// # Errors
-/// [`TransportError`]; the connection is closed then.
-pub async fn respond(
-    connection: Box<dyn Connection>,
-    responder: &Responder,
-) -> Result<Secured, TransportError> {
-    let claim = Knock::hear(connection, responder).await.and_then(|knock| knock.read(responder));
-    match claim {
-        Ok(claim) => claim.answer().await,
-        Err(unanswered) => Err(unanswered.wait().await),
-    }
 }
 
 /// A connection whose first flight came whole, from someone who knows this node's id.
