@@ -38,3 +38,20 @@ fn a_peer_that_is_away_is_a_timeout_and_the_message_is_kept() {
     let _connection = b.start(&["connect", &a_id]);
     listener.expect(&b_id, 0, &["x"]);
 }
+
+#[test]
+fn waiting_that_is_interrupted_fails_and_the_message_is_kept() {
+    let machine = Machine::new();
+    let (a, b) = machine.pair();
+    let (a_id, b_id) = (a.id(), b.id());
+    let words = ["send", "--to", &a_id, "--message", "x", "--wait", "stored", "--json"];
+    let waiting = b.start(&words);
+    // Printed once the message is durable.
+    waiting.line();
+    let ended = waiting.interrupt();
+    assert_eq!(ended.status, Some(1));
+    assert_eq!(ended.stderr, "peermq: interrupted; durable before that: everything\n");
+    let listener = a.listen();
+    let _connection = b.start(&["connect", &a_id]);
+    listener.expect(&b_id, 0, &["x"]);
+}

@@ -33,21 +33,30 @@ impl Context {
     }
 
     /// Does `work` with the directory's node, and ends in order whatever came of it. Ctrl-C, SIGTERM
-    /// and a closed pipe end it early, wherever it is.
+    /// and a closed pipe end it early, wherever it is: but for the pipe it is not done then.
     pub(crate) async fn with_client(
         &self,
         work: impl AsyncFnOnce(&Client) -> Result<(), CliError>,
     ) -> Result<(), CliError> {
-        self.with_client_until(async |client, stop| {
+        let mut is_done = false;
+        let worked = self.with_client_until(async |client, stop| {
             tokio::select! {
-                worked = work(client) => worked,
+                worked = work(client) => {
+                    is_done = true;
+                    worked
+                }
                 early = stop.wait() => Err(early),
             }
+        });
+        let worked = worked.await;
+        worked.map_err(|error| match error {
+            CliError::Interrupted if !is_done => CliError::Unfinished,
+            other => other,
         })
-        .await
     }
 
-    /// As [`Context::with_client`], for work that is to end early only where it looks for it.
+    /// As [`Context::with_client`], for work without an end, or that ends early only where it looks
+    /// for it.
     pub(crate) async fn with_client_until(
         &self,
         work: impl AsyncFnOnce(&Client, &mut Stop) -> Result<(), CliError>,

@@ -17,7 +17,7 @@ pub(crate) enum CliError {
     /// Who read the results has gone.
     #[error("the reader of standard output has gone")]
     OutputClosed,
-    /// Ctrl-C or SIGTERM.
+    /// Ctrl-C or SIGTERM, in what goes on until then.
     #[error("interrupted")]
     Interrupted,
     /// Ctrl-C or SIGTERM, in what is done only when it has come to its end.

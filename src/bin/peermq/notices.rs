@@ -1,5 +1,7 @@
 //! What the node notices and the user has to know: lines on standard error.
 
+use std::collections::VecDeque;
+
 use peermq::gateway::schema::{Fork, Notice};
 use peermq::gateway::{Client, Live};
 
@@ -15,17 +17,18 @@ pub(crate) async fn tell(client: &Client, output: Output) -> Result<(), CliError
     Ok(())
 }
 
-/// Lines to be told, each once, though the node changes.
+/// Lines to be told, each once, though the node changes; of a disk that fills up again and again,
+/// each time.
 #[derive(Debug)]
 pub(crate) struct Notices<'a> {
     live: Live<'a, Notice>,
     output: Output,
-    told: Vec<Notice>,
+    told: VecDeque<Notice>,
 }
 
 impl<'a> Notices<'a> {
     pub(crate) fn new(client: &'a Client, output: Output) -> Self {
-        Self { live: client.notices(), output, told: Vec::new() }
+        Self { live: client.notices(), output, told: VecDeque::new() }
     }
 
     /// The next line; `None` when the node has nothing more to say.
@@ -37,12 +40,25 @@ impl<'a> Notices<'a> {
             };
             if !self.told.contains(&notice) {
                 let line = line(self.output, &notice);
-                self.told.push(notice);
+                self.note(notice);
                 return Some(Ok(line));
             }
         }
     }
+
+    fn note(&mut self, notice: Notice) {
+        if matches!(notice, Notice::DiskFull { .. }) {
+            return;
+        }
+        if self.told.len() == TOLD_COUNT_MAX {
+            self.told.pop_front();
+        }
+        self.told.push_back(notice);
+    }
 }
+
+/// Notices that are remembered as told: more than a node keeps for who is slow to listen.
+const TOLD_COUNT_MAX: usize = 1_024;
 
 /// A notice in words, or as JSON.
 fn line(output: Output, notice: &Notice) -> String {

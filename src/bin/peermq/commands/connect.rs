@@ -18,7 +18,7 @@ pub(super) async fn run(context: &Context, args: ConnectArgs) -> Result<(), CliE
     let hint = args.addr.map(|text| text.parse::<Addr>()).transpose();
     let hint = hint.map_err(|error| CliError::Failed(error.to_string()))?;
     context
-        .with_client(async |client| {
+        .with_client_until(async |client, stop| {
             let mut backlog = Progress::catch_up(async || backlog(client, to).await).await?;
             let mut acks = client.connect(to, hint.as_ref());
             let mut notices = Notices::new(client, context.output);
@@ -29,6 +29,7 @@ pub(super) async fn run(context: &Context, args: ConnectArgs) -> Result<(), CliE
                         say(backlog.as_ref(), &notice?);
                         continue;
                     }
+                    early = stop.wait() => return Err(early),
                 };
                 let Some(ack) = ack else { return Ok(()) };
                 say(backlog.as_ref(), &ack_line(context.output, &ack));

@@ -104,7 +104,13 @@ impl Sending<'_> {
 
     /// Says how much of what was asked is done: status 0 would say all.
     fn explain(&self, error: CliError) -> CliError {
+        let error = match error {
+            // Run again it would be sent again.
+            CliError::Unfinished => CliError::Interrupted,
+            other => other,
+        };
         let durable = match (self.so_far.get(), &error) {
+            (SoFar::All, CliError::Interrupted) => "everything".to_owned(),
             (SoFar::All, _) => return error,
             (SoFar::Nothing, CliError::Failed(_)) => return error,
             (SoFar::Nothing, _) => "nothing".to_owned(),

@@ -13,7 +13,7 @@ pub(super) async fn run(context: &Context) -> Result<(), CliError> {
     let mut interrupt = Interrupt::new()?;
     let folder = Folder::create()?;
     let stage = Stage::new(context, folder.path())?;
-    interrupt.or(play(&stage)).await.ok_or(CliError::Interrupted)?
+    interrupt.or(play(&stage)).await.ok_or(CliError::Unfinished)?
 }
 
 async fn play(stage: &Stage) -> Result<(), CliError> {
