@@ -107,7 +107,8 @@ impl Drop for BackupFile {
 }
 
 /// Makes a data directory of a backup, where nothing is or an empty directory. It appears in one
-/// step, whole. It has no head mark: how far the log has come since the backup, nobody here knows.
+/// step, whole; until then it grows beside it, with `.restoring` to its name, and what an earlier try
+/// left there goes. It has no head mark: how far the log has come since the backup, nobody here knows.
 ///
 /// # Errors
 /// [`NodeError::Queue`] for a file that is no whole backup, [`NodeError::Directory`] when the
@@ -119,13 +120,34 @@ pub fn restore(backup: &Path, directory: &Path, wanted: Option<Kind>) -> Result<
         return Err(DirectoryError::NotEmpty { path: target }.into());
     }
     let key = read_records(backup, |_| Ok(()))?;
-    let mut name = target.as_os_str().to_owned();
-    name.push(format!(".restoring-{}", std::process::id()));
-    let draft = PathBuf::from(name);
-    let fresh = Directory::open_or_create(&draft)?;
-    fill(&fresh, &key, backup, wanted)?;
-    fs::rename(&draft, &target).map_err(DirectoryError::at(&target))?;
+    let draft = Draft::begin(&target)?;
+    fill(&Directory::open_or_create(&draft.0)?, &key, backup, wanted)?;
+    fs::rename(&draft.0, &target).map_err(DirectoryError::at(&target))?;
     Ok(files::sync_folder_of(&target).map_err(DirectoryError::at(&target))?)
+}
+
+/// A data directory in the making, with a secret key in it: it goes unless it gets its name.
+struct Draft(PathBuf);
+
+impl Draft {
+    fn begin(target: &Path) -> Result<Self, NodeError> {
+        let mut name = target.as_os_str().to_owned();
+        name.push(".restoring");
+        let draft = Self(name.into());
+        if draft.0.exists() {
+            // Whoever makes it at this moment holds it.
+            let _lock = Directory::open_or_create(&draft.0)?.lock()?;
+            fs::remove_dir_all(&draft.0).map_err(DirectoryError::at(&draft.0))?;
+        }
+        Ok(draft)
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // One that cannot be removed now goes with the next try.
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 fn fill(

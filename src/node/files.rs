@@ -34,12 +34,18 @@ pub(super) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// once are the caller's to prevent.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let draft = draft_of(path);
-    match fs::remove_file(&draft) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => write_new(&draft, bytes)?,
-    }
+    remove_if_there(&draft)?;
+    write_new(&draft, bytes)?;
     fs::rename(&draft, path)?;
     sync_folder_of(path)
+}
+
+/// Removes a file, or finds it removed.
+pub(super) fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 /// At most the first `size_max` bytes of a regular file; `None` when nothing has its name.

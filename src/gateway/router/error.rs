@@ -47,7 +47,11 @@ impl From<NodeError> for ApiError {
             | NodeError::Queue(QueueError::Stale(_)) => StatusCode::CONFLICT,
             NodeError::TextSize => StatusCode::PAYLOAD_TOO_LARGE,
             NodeError::Stopped => StatusCode::SERVICE_UNAVAILABLE,
-            NodeError::Storage(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            NodeError::Queue(QueueError::DiskFull(_)) => StatusCode::INSUFFICIENT_STORAGE,
+            NodeError::Storage(_)
+            | NodeError::Directory(_)
+            | NodeError::Listen { .. }
+            | NodeError::Random(_) => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         };
         Self { status, text: error.to_string() }

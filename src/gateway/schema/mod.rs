@@ -258,7 +258,6 @@ pub struct Status {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk_full: Option<String>,
     /// Authors that have signed two versions of their log.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forks: Vec<Fork>,
     /// Where it listens; absent when it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -266,7 +265,6 @@ pub struct Status {
     /// Whom it is connected to.
     pub sessions: Vec<SessionStatus>,
     /// How the last session ended with each peer to whom it is not connected.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ended: Vec<EndedSession>,
     /// Whom it has to do with.
     pub peers: Vec<PeerStatus>,

@@ -14,8 +14,9 @@
 //! nothing, so that of several first calls one wins and all read its key. The draft goes last: a
 //! key with a second name may not have been synced with its directory.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -67,13 +68,13 @@ pub(super) fn change(
     ask: Option<&AskPassphrase>,
     new: Option<(&Passphrase, &SealRandom)>,
 ) -> Result<(), DirectoryError> {
-    let missing = || DirectoryError::at(path)(io::ErrorKind::NotFound.into());
+    let missing = || DirectoryError::at(path)(ErrorKind::NotFound.into());
     let seed = read(path)?.ok_or_else(missing)?.into_seed(path, ask)?;
     let bytes = match new {
         None => encode_plain(&seed),
         Some((passphrase, random)) => {
             encode_sealed(&seed, passphrase, random, Work::RECOMMENDED)
-                .ok_or_else(|| DirectoryError::at(path)(io::ErrorKind::OutOfMemory.into()))?
+                .ok_or_else(|| DirectoryError::at(path)(ErrorKind::OutOfMemory.into()))?
         }
     };
     files::replace(path, &bytes).map_err(DirectoryError::at(path))
@@ -130,23 +131,53 @@ fn read_or_create(path: &Path, seed: impl FnOnce() -> [u8; 32]) -> Result<Key, D
         return Ok(key);
     }
     create(path, &Zeroizing::new(seed()))?;
-    read(path)?.ok_or_else(|| DirectoryError::at(path)(io::ErrorKind::NotFound.into()))
+    read(path)?.ok_or_else(|| DirectoryError::at(path)(ErrorKind::NotFound.into()))
 }
 
 fn create(path: &Path, seed: &[u8; 32]) -> Result<(), DirectoryError> {
     let draft = path.with_extension(Identity::from_seed(seed).id().to_string());
     files::write_new(&draft, &encode_plain(seed)).map_err(DirectoryError::at(path))?;
     match fs::hard_link(&draft, path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        // Another's key was there first, and its holder may have swept the draft.
+        Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => {}
         other => other.map_err(DirectoryError::at(path))?,
     }
     files::sync_folder_of(path).map_err(DirectoryError::at(path))?;
-    fs::remove_file(&draft).map_err(DirectoryError::at(&draft))
+    files::remove_if_there(&draft).map_err(DirectoryError::at(&draft))
+}
+
+/// Removes what a kill left of keys in the making, so that nothing plain lies beside a sealed key.
+/// The directory's holder does so.
+pub(super) fn sweep_drafts(path: &Path) -> Result<(), DirectoryError> {
+    let swept = || -> io::Result<()> {
+        let folder = path.parent().filter(|_| path.exists());
+        let Some(folder) = folder else { return Ok(()) };
+        let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name()));
+        let names = names.collect::<io::Result<Vec<_>>>()?;
+        let drafts: Vec<_> = names.iter().filter(|name| is_draft(name)).collect();
+        if drafts.is_empty() {
+            return Ok(());
+        }
+        // The draft may be the one name of the key that lasts.
+        files::sync_folder_of(path)?;
+        drafts.into_iter().try_for_each(|name| files::remove_if_there(&folder.join(name)))?;
+        files::sync_folder_of(path)
+    };
+    swept().map_err(DirectoryError::at(path))
+}
+
+/// `key.new`, or `key.` and an id.
+fn is_draft(name: &OsStr) -> bool {
+    let ending = name.to_str().and_then(|name| name.strip_prefix("key."));
+    ending.is_some_and(|ending| {
+        ending == "new"
+            || (ending.len() == 64 && ending.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    })
 }
 
 fn read(path: &Path) -> Result<Option<Key>, DirectoryError> {
     let file = match files::open_regular(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         other => other.map_err(DirectoryError::at(path))?,
     };
     let metadata = file.metadata().map_err(DirectoryError::at(path))?;

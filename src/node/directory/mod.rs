@@ -153,7 +153,9 @@ impl Directory {
     /// # Errors
     /// [`DirectoryError::Held`] when another is, or what the file system says.
     pub fn lock(&self) -> Result<Lock, DirectoryError> {
-        Lock::acquire(&self.path.join("lock"), &self.path)
+        let lock = Lock::acquire(&self.path.join("lock"), &self.path)?;
+        key::sweep_drafts(&self.key())?;
+        Ok(lock)
     }
 
     /// The store that this directory was made with; on first use that is `wanted`, else the

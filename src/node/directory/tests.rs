@@ -193,6 +193,19 @@ fn processes_that_come_first_together_agree_on_one_key() {
 }
 
 #[test]
+fn what_a_kill_left_of_a_key_in_the_making_goes_with_the_next_holder() {
+    let (_outer, directory) = directory();
+    let id = directory.identity(|| [7; 32]).unwrap().id();
+    let path = directory.path();
+    fs::hard_link(path.join("key"), path.join(format!("key.{id}"))).unwrap();
+    fs::copy(path.join("key"), path.join("key.new")).unwrap();
+    fs::copy(path.join("key"), path.join("key.mine")).unwrap();
+    let _lock = directory.lock().unwrap();
+    assert_eq!(names(&directory), ["key", "key.mine", "lock"]);
+    assert_eq!(directory.id(|| [0; 32]).unwrap(), id);
+}
+
+#[test]
 fn a_second_holder_learns_who_is_first() {
     let (_outer, directory) = directory();
     let lock = directory.lock().unwrap();
