@@ -85,7 +85,18 @@ fn lists_and_status_are_objects() {
     assert_eq!(keys(&unread[0]), ["epoch", "from", "seq", "size", "state", "time"]);
     assert_eq!((&unread[0]["from"], &unread[0]["state"]), (&json!(b_id), &json!("unread")));
     let status = &objects(&a.succeeds(&["status", "--json"]))[0];
-    let expected = ["epoch", "health", "id", "length", "listening", "peers", "sessions", "store"];
+    let expected = [
+        "ended",
+        "epoch",
+        "forks",
+        "health",
+        "id",
+        "length",
+        "listening",
+        "peers",
+        "sessions",
+        "store",
+    ];
     assert_eq!(keys(status), expected);
     assert_eq!(status["sessions"][0]["peer"], b_id);
     assert_eq!(
