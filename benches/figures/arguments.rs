@@ -13,6 +13,7 @@ pub(crate) struct Arguments {
     pub(crate) stores: Vec<Kind>,
     pub(crate) messages: usize,
     pub(crate) rounds: usize,
+    pub(crate) peers: usize,
     pub(crate) sessions: usize,
     pub(crate) body_mib: u32,
     pub(crate) dir: PathBuf,
@@ -27,6 +28,7 @@ impl Arguments {
             stores: Kind::available().to_vec(),
             messages: 100_000,
             rounds: 3,
+            peers: 1_000,
             sessions: 100,
             body_mib: 1_024,
             dir: std::env::temp_dir(),
@@ -41,10 +43,11 @@ impl Arguments {
                 "--store" => parsed.stores = vec![value()?.parse()?],
                 "--messages" => parsed.messages = value()?.parse()?,
                 "--rounds" => parsed.rounds = value()?.parse()?,
+                "--peers" => parsed.peers = value()?.parse()?,
                 "--sessions" => parsed.sessions = value()?.parse()?,
                 "--body-mib" => parsed.body_mib = value()?.parse()?,
                 "--dir" => parsed.dir = value()?.into(),
-                figure if figure.starts_with('V') => parsed.figures.push(argument),
+                figure if figure.starts_with(['V', 'G']) => parsed.figures.push(argument),
                 other => return Err(format!("expected a figure such as V1, got {other}").into()),
             }
         }
@@ -53,6 +56,11 @@ impl Arguments {
 
     /// Whether one of these figures was asked for; without any, all are.
     pub(crate) fn wants_any(&self, figures: &[&str]) -> bool {
-        self.figures.is_empty() || figures.iter().any(|f| self.figures.iter().any(|own| own == f))
+        self.figures.is_empty() || figures.iter().any(|figure| self.names(figure))
+    }
+
+    /// Whether this figure was asked for by its name.
+    pub(crate) fn names(&self, figure: &str) -> bool {
+        self.figures.iter().any(|own| own == figure)
     }
 }

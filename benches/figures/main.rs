@@ -4,6 +4,7 @@
 //! ```text
 //! cargo bench --bench figures -- [V1 V2 …] [--store sled] [--messages 100000] [--rounds 3]
 //!                                [--sessions 100] [--body-mib 1024] [--dir DIR] [--json]
+//! cargo bench --bench figures -- G1 G2 G3 [--messages 1000000] [--peers 1000] [--sessions 1000] …
 //! ```
 //!
 //! Every round starts with empty directories in DIR (the system's temporary directory), which must
@@ -16,6 +17,7 @@ mod actor;
 mod arguments;
 mod body;
 mod child;
+mod growth;
 mod handshake;
 mod latency;
 mod memory;
@@ -64,6 +66,8 @@ fn main() -> Outcome<()> {
         for &store in &arguments.stores {
             runtime.block_on(measure_store(store, &arguments, &mut table))?;
             measure_processes(store, &arguments, &mut table)?;
+            runtime.block_on(measure_growth(store, &arguments, &mut table))?;
+            measure_sessions(store, &arguments, &mut table)?;
         }
     }
     table.print(arguments.format);
@@ -171,6 +175,37 @@ async fn measure_store(store: Kind, arguments: &Arguments, table: &mut Table) ->
         let archived = road::archives(store, count, &fresh("archives")?).await?;
         table.add("V11 one", &name, archived.one_at_a_time, "/s");
         table.add("V11", &name, archived.in_flight, "/s");
+    }
+    Ok(())
+}
+
+/// What a message costs, by how much there was before: only when it is asked for by name.
+async fn measure_growth(store: Kind, arguments: &Arguments, table: &mut Table) -> Outcome<()> {
+    let scratch = tempfile::tempdir_in(&arguments.dir)?;
+    let name = format!("peermq on {}", store.name());
+    if arguments.names("G1") {
+        for (size, cost) in growth::log(store, arguments.messages, scratch.path()).await? {
+            table.add(&format!("G1 send @ {size}"), &name, cost.send_us, "us");
+            table.add(&format!("G1 arrive @ {size}"), &name, cost.arrive_us, "us");
+        }
+    }
+    if arguments.names("G2") {
+        for (size, us) in growth::peers(store, arguments.peers, scratch.path()).await? {
+            table.add(&format!("G2 @ {size}"), &name, us, "us");
+        }
+    }
+    Ok(())
+}
+
+fn measure_sessions(store: Kind, arguments: &Arguments, table: &mut Table) -> Outcome<()> {
+    if !arguments.names("G3") {
+        return Ok(());
+    }
+    let scratch = tempfile::tempdir_in(&arguments.dir)?;
+    let name = format!("peermq on {}", store.name());
+    for (size, beside) in growth::sessions(store, arguments.sessions, scratch.path())? {
+        table.add(&format!("G3 deliver @ {size}"), &name, beside.deliver_us, "us");
+        table.add(&format!("G3 memory @ {size}"), &name, beside.resident_mib, "MiB");
     }
     Ok(())
 }

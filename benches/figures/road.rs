@@ -88,7 +88,8 @@ async fn send_backlog(node: &Node, to: Id, count: usize) -> Result<(), NodeError
     Ok(())
 }
 
-async fn archive_ranges(node: &Node, count: usize) -> Outcome<()> {
+/// Archives so many messages, each group that the stream gives in one step.
+pub(crate) async fn archive_ranges(node: &Node, count: usize) -> Outcome<()> {
     let mut unread = node.stream(Set::Unread, Mode::Live);
     let mut archived = 0;
     while archived < count {

@@ -54,7 +54,7 @@ impl Table {
 fn print_text(figure: &str, row: &Row, rows: &[Row]) {
     let digits = if row.median() < 100.0 { 2 } else { 0 };
     let (median, unit) = (row.median(), row.unit);
-    print!("{figure:<14} {:<24} {median:>12.digits$} {unit:<5}", row.contender);
+    print!("{figure:<20} {:<24} {median:>12.digits$} {unit:<5}", row.contender);
     for other in rows.iter().filter(|other| other.contender != row.contender) {
         if !other.contender.starts_with("peermq") {
             print!("  {:.2} x {}", median / other.median(), other.contender);
