@@ -1,0 +1,113 @@
+//! Draws how costs grow: reads the JSON lines that `figures` prints, writes one SVG a chart.
+//!
+//! ```text
+//! cargo bench --bench figures -- G1 G2 G3 --messages 1000000 --json > growth.jsonl
+//! cargo run -p peermq-measures --example chart -- growth.jsonl benches/charts
+//! ```
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::Path;
+
+use plotters::prelude::*;
+use serde_json::Value;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// Medians by how much there was, for each line of a chart.
+type Lines = BTreeMap<String, BTreeMap<u32, f64>>;
+
+/// What a chart shows: the figure that it is made of, the file it becomes, and its words.
+struct Chart {
+    figure: &'static str,
+    file: &'static str,
+    title: &'static str,
+    of: &'static str,
+}
+
+fn main() -> Outcome<()> {
+    let words: Vec<_> = std::env::args().skip(1).collect();
+    let [from, to] = words.as_slice() else { return Err("usage: chart JSON-LINES FOLDER".into()) };
+    let text = std::fs::read_to_string(from)?;
+    for chart in CHARTS {
+        let lines = lines_of(&text, chart.figure)?;
+        if !lines.is_empty() {
+            draw(&chart, &lines, &Path::new(to).join(chart.file))?;
+        }
+    }
+    Ok(())
+}
+
+/// The lines of one chart: figures are named `<figure> @ <how much there was>`.
+fn lines_of(text: &str, figure: &str) -> Outcome<Lines> {
+    let mut lines = Lines::new();
+    for row in text.lines() {
+        let row: Value = serde_json::from_str(row)?;
+        let word = |key: &str| row.get(key).and_then(Value::as_str).ok_or("expected a word");
+        let Some(size) = word("figure")?.strip_prefix(figure) else { continue };
+        let Some(size) = size.strip_prefix(" @ ") else { continue };
+        let median = row.get("median").and_then(Value::as_f64).ok_or("expected a median")?;
+        let line = lines.entry(word("contender")?.to_owned()).or_default();
+        line.insert(size.parse()?, median);
+    }
+    Ok(lines)
+}
+
+fn draw(chart: &Chart, lines: &Lines, path: &Path) -> Outcome<()> {
+    let points = || lines.values().flatten();
+    let first = points().map(|(size, _)| *size).min().unwrap_or(1);
+    let last = points().map(|(size, _)| *size).max().unwrap_or(1).max(first + 1);
+    let highest = points().map(|(_, cost)| *cost).fold(0.0, f64::max);
+    let area = SVGBackend::new(path, (640, 360)).into_drawing_area();
+    area.fill(&WHITE)?;
+    let mut context = ChartBuilder::on(&area)
+        .caption(chart.title, ("sans-serif", 16))
+        .margin(12)
+        .x_label_area_size(36)
+        .y_label_area_size(52)
+        .build_cartesian_2d((first..last).log_scale(), 0.0..highest * 1.15)?;
+    context.configure_mesh().disable_x_mesh().x_desc(chart.of).draw()?;
+    for (number, (name, line)) in lines.iter().enumerate() {
+        let color = Palette99::pick(number).to_rgba();
+        let dots = line.iter().map(|(size, cost)| (*size, *cost));
+        context
+            .draw_series(LineSeries::new(dots, color.stroke_width(2)).point_size(3))?
+            .label(name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], color));
+    }
+    context.configure_series_labels().background_style(WHITE.mix(0.8)).draw()?;
+    Ok(area.present()?)
+}
+
+const CHARTS: [Chart; 5] = [
+    Chart {
+        figure: "G1 send",
+        file: "log-send.svg",
+        title: "durable send, in groups: µs a message",
+        of: "messages in the log",
+    },
+    Chart {
+        figure: "G1 arrive",
+        file: "log-arrive.svg",
+        title: "sync, store, receipt and archive: µs a message",
+        of: "messages in the log",
+    },
+    Chart {
+        figure: "G2",
+        file: "peers.svg",
+        title: "durable send to each in turn, 256 in flight: µs a message",
+        of: "peers",
+    },
+    Chart {
+        figure: "G3 deliver",
+        file: "sessions.svg",
+        title: "from a send to durable at a node with idle sessions: µs a message",
+        of: "idle sessions",
+    },
+    Chart {
+        figure: "G3 memory",
+        file: "memory.svg",
+        title: "resident memory of a node with idle sessions: MiB",
+        of: "idle sessions",
+    },
+];
