@@ -2,7 +2,7 @@
 //! sessions.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::{StreamExt as _, stream};
 use peermq::crypto::Identity;
@@ -72,23 +72,15 @@ pub(crate) async fn peers(store: Kind, top: usize, dir: &Path) -> Outcome<Vec<(u
     Ok(costs)
 }
 
-/// What goes on beside sessions that do nothing.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Beside {
-    /// Microseconds a message from its send until it is durable at the node with the sessions.
-    pub(crate) deliver_us: f64,
-    /// MiB that this node has resident.
-    pub(crate) resident_mib: f64,
-}
-
-/// What a message to a node costs that has so many sessions on which nothing passes.
-pub(crate) fn sessions(store: Kind, top: usize, dir: &Path) -> Outcome<Vec<(usize, Beside)>> {
+/// Microseconds a message until it is durable at a node that has so many sessions on which nothing
+/// passes.
+pub(crate) fn sessions(store: Kind, top: usize, dir: &Path) -> Outcome<Vec<(usize, f64)>> {
     let mut node = Child::with_nodes(store, &dir.join("node"), 1)?;
     let mut sender = Child::with_nodes(store, &dir.join("sender"), 1)?;
     let (id, from, address) = (node.ask("ids")?, sender.ask("ids")?, node.ask("listen")?);
     node.ask(&format!("add {from}"))?;
     sender.ask(&format!("connect {id} {address}"))?;
-    let (mut found, mut crowds, mut live) = (Vec::new(), Vec::new(), 0);
+    let (mut costs, mut crowds, mut live) = (Vec::new(), Vec::new(), 0);
     for size in powers_of_ten(1, top) {
         let mut crowd = Child::with_nodes(Kind::Redb, &dir.join(size.to_string()), size - live)?;
         let ids = crowd.ask("ids")?;
@@ -96,19 +88,16 @@ pub(crate) fn sessions(store: Kind, top: usize, dir: &Path) -> Outcome<Vec<(usiz
         crowd.ask(&format!("connect {id} {address}"))?;
         crowds.push(crowd);
         live = size;
-        std::thread::sleep(REST);
-        let resident_mib = node.memory()?.now_kib / 1_024.0;
         let start = Instant::now();
         sender.ask(&format!("send {id} {SAMPLE_COUNT}"))?;
         sender.ask("await-stored")?;
-        let deliver_us = us_each(start, SAMPLE_COUNT);
+        costs.push((size, us_each(start, SAMPLE_COUNT)));
         node.ask(&format!("expect-sessions {}", live + 1))?;
-        found.push((size, Beside { deliver_us, resident_mib }));
     }
     for child in crowds.into_iter().chain([sender, node]) {
         child.end()?;
     }
-    Ok(found)
+    Ok(costs)
 }
 
 fn us_each(start: Instant, count: usize) -> f64 {
@@ -129,5 +118,3 @@ fn powers_of_ten(first: usize, top: usize) -> impl Iterator<Item = usize> {
 
 /// Messages of one measurement.
 const SAMPLE_COUNT: usize = 10_000;
-/// Buffers that were in use are given back by then.
-const REST: Duration = Duration::from_secs(2);

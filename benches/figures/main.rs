@@ -203,9 +203,8 @@ fn measure_sessions(store: Kind, arguments: &Arguments, table: &mut Table) -> Ou
     }
     let scratch = tempfile::tempdir_in(&arguments.dir)?;
     let name = format!("peermq on {}", store.name());
-    for (size, beside) in growth::sessions(store, arguments.sessions, scratch.path())? {
-        table.add(&format!("G3 deliver @ {size}"), &name, beside.deliver_us, "us");
-        table.add(&format!("G3 memory @ {size}"), &name, beside.resident_mib, "MiB");
+    for (size, us) in growth::sessions(store, arguments.sessions, scratch.path())? {
+        table.add(&format!("G3 @ {size}"), &name, us, "us");
     }
     Ok(())
 }

@@ -79,7 +79,7 @@ fn draw(chart: &Chart, lines: &Lines, path: &Path) -> Outcome<()> {
     Ok(area.present()?)
 }
 
-const CHARTS: [Chart; 5] = [
+const CHARTS: [Chart; 4] = [
     Chart {
         figure: "G1 send",
         file: "log-send.svg",
@@ -99,15 +99,9 @@ const CHARTS: [Chart; 5] = [
         of: "peers",
     },
     Chart {
-        figure: "G3 deliver",
+        figure: "G3",
         file: "sessions.svg",
         title: "from a send to durable at a node with idle sessions: µs a message",
-        of: "idle sessions",
-    },
-    Chart {
-        figure: "G3 memory",
-        file: "memory.svg",
-        title: "resident memory of a node with idle sessions: MiB",
         of: "idle sessions",
     },
 ];
