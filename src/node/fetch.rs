@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
+use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{mpsc, oneshot};
@@ -48,9 +49,11 @@ impl Fetcher {
         wanted: Arc<tokio::sync::Notify>,
         mut pulls: mpsc::Receiver<Pull>,
     ) -> SessionEnd {
-        let mut eager = FuturesUnordered::new();
+        // Boxed: each collection holds the size of one future from its beginning, 5 KiB, and most
+        // sessions fetch nothing.
+        let mut eager = FuturesUnordered::<BoxFuture<'_, _>>::new();
         let mut under_way = BTreeSet::new();
-        let mut pulled = FuturesUnordered::new();
+        let mut pulled = FuturesUnordered::<BoxFuture<'_, _>>::new();
         let mut look = true;
         loop {
             if look && eager.len() < EAGER_BODY_COUNT_MAX {
@@ -60,7 +63,7 @@ impl Fetcher {
                     Ok(Ok(bodies)) => {
                         let free = EAGER_BODY_COUNT_MAX - eager.len();
                         let next = bodies.into_iter().filter(|body| under_way.insert(body.place()));
-                        eager.extend(next.take(free).map(|body| self.fetch(body)));
+                        eager.extend(next.take(free).map(|body| self.fetch(body).boxed()));
                     }
                     Ok(Err(error)) => return SessionEnd::Node(error.into()),
                     Err(error) => return error.into(),
@@ -75,7 +78,9 @@ impl Fetcher {
                     }
                     Err(end) => return end,
                 },
-                Some(pull) = pulls.recv(), if pulled.is_empty() => pulled.push(self.pull(pull)),
+                Some(pull) = pulls.recv(), if pulled.is_empty() => {
+                    pulled.push(self.pull(pull).boxed());
+                }
                 Some(fetched) = pulled.next() => if let Err(end) = fetched {
                     return end;
                 },
