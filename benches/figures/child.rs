@@ -55,6 +55,10 @@ impl Child {
         Ok(answer.trim_end().to_owned())
     }
 
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
     pub(crate) fn memory(&mut self) -> Outcome<Memory> {
         let answer = self.ask("memory")?;
         let mut sizes = answer.split(' ').map(str::parse);

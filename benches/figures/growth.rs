@@ -1,5 +1,5 @@
 //! Whether a message costs the same however much there is already: messages in the log, peers, idle
-//! sessions.
+//! sessions. Time on a processor tells it also on a machine that has other work.
 
 use std::path::Path;
 use std::time::Instant;
@@ -15,72 +15,75 @@ use crate::pair::Pair;
 use crate::road::archive_ranges;
 use crate::{IN_FLIGHT_COUNT, Outcome, float, message, texts};
 
+/// What a message costs, by how much there was.
+pub(crate) type Costs = Vec<(usize, Cost)>;
+
 /// Microseconds a message.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cost {
-    /// To send it durably, in groups.
-    pub(crate) send_us: f64,
-    /// From the dial to its durable archive at the reader, in groups.
-    pub(crate) arrive_us: f64,
+    /// On a processor, of all threads of the process.
+    pub(crate) cpu_us: f64,
+    /// On the wall.
+    pub(crate) wall_us: f64,
 }
 
-/// What a message costs when there are so many in the sender's log, all of them archived by their
-/// reader; up to `top`.
-pub(crate) async fn log(store: Kind, top: usize, dir: &Path) -> Outcome<Vec<(usize, Cost)>> {
+/// Its whole road, both ends together, when there are so many in the sender's log, all of them
+/// archived by their reader; up to `top`.
+pub(crate) async fn log(store: Kind, top: usize, dir: &Path) -> Outcome<Costs> {
     let pair = Pair::open(store, dir).await?;
-    let (mut costs, mut length) = (Vec::new(), 0);
+    let (mut costs, mut length) = (Costs::new(), 0);
     for size in powers_of_ten(1_000, top) {
         pass(&pair, size - length).await?;
-        costs.push((size, pass(&pair, SAMPLE_COUNT.min(size)).await?));
-        length = size + SAMPLE_COUNT.min(size);
+        // Few beside those that are there already, many beside the clock's ticks.
+        let count = SAMPLE_COUNT.min(5 * size);
+        let meter = Meter::start(std::process::id())?;
+        pass(&pair, count).await?;
+        costs.push((size, meter.cost(count)?));
+        length = size + count;
     }
     pair.close().await?;
     Ok(costs)
 }
 
 /// Messages go their whole road: what is sent before the two meet arrives when they have.
-async fn pass(pair: &Pair, count: usize) -> Outcome<Cost> {
-    let start = Instant::now();
+async fn pass(pair: &Pair, count: usize) -> Outcome<()> {
     pair.sender.send_all(pair.receiver.id(), texts(count)).await?;
-    let send_us = us_each(start, count);
-    let start = Instant::now();
     let connection = pair.connect().await?;
     archive_ranges(&pair.receiver, count).await?;
-    let arrive_us = us_each(start, count);
     connection.close().await;
-    Ok(Cost { send_us, arrive_us })
+    Ok(())
 }
 
-/// Microseconds to send a message durably, many in flight, when they go to so many peers in turn.
-pub(crate) async fn peers(store: Kind, top: usize, dir: &Path) -> Outcome<Vec<(usize, f64)>> {
+/// To send it durably, many in flight, when they go to so many peers in turn.
+pub(crate) async fn peers(store: Kind, top: usize, dir: &Path) -> Outcome<Costs> {
     let node = Options::new(dir.join("node")).store(store).open().await?;
-    let (mut costs, mut ids): (_, Vec<Id>) = (Vec::new(), Vec::new());
+    let (mut costs, mut ids): (_, Vec<Id>) = (Costs::new(), Vec::new());
     for size in powers_of_ten(1, top) {
         let new: Vec<Id> = (ids.len()..size).map(id).collect::<Outcome<_>>()?;
         node.add_peers(new.iter().copied()).await?;
         ids.extend(new);
-        let start = Instant::now();
+        let meter = Meter::start(std::process::id())?;
         let in_turn = ids.iter().cycle().take(SAMPLE_COUNT);
         let sends = in_turn.map(|id| node.send(*id, message()));
         let mut sends = stream::iter(sends).buffer_unordered(IN_FLIGHT_COUNT);
         while let Some(sent) = sends.next().await {
             sent?;
         }
-        costs.push((size, us_each(start, SAMPLE_COUNT)));
+        costs.push((size, meter.cost(SAMPLE_COUNT)?));
     }
     node.shutdown().await?;
     Ok(costs)
 }
 
-/// Microseconds a message until it is durable at a node that has so many sessions on which nothing
-/// passes.
-pub(crate) fn sessions(store: Kind, top: usize, dir: &Path) -> Outcome<Vec<(usize, f64)>> {
+/// To a node until it is durable there, when the node has so many sessions on which nothing passes;
+/// on a processor, of this node alone.
+pub(crate) fn sessions(store: Kind, top: usize, dir: &Path) -> Outcome<Costs> {
     let mut node = Child::with_nodes(store, &dir.join("node"), 1)?;
     let mut sender = Child::with_nodes(store, &dir.join("sender"), 1)?;
     let (id, from, address) = (node.ask("ids")?, sender.ask("ids")?, node.ask("listen")?);
     node.ask(&format!("add {from}"))?;
     sender.ask(&format!("connect {id} {address}"))?;
-    let (mut costs, mut crowds, mut live) = (Vec::new(), Vec::new(), 0);
+    let (mut costs, mut crowds, mut live) = (Costs::new(), Vec::new(), 0);
     for size in powers_of_ten(1, top) {
         let mut crowd = Child::with_nodes(Kind::Redb, &dir.join(size.to_string()), size - live)?;
         let ids = crowd.ask("ids")?;
@@ -88,10 +91,10 @@ pub(crate) fn sessions(store: Kind, top: usize, dir: &Path) -> Outcome<Vec<(usiz
         crowd.ask(&format!("connect {id} {address}"))?;
         crowds.push(crowd);
         live = size;
-        let start = Instant::now();
+        let meter = Meter::start(node.process_id())?;
         sender.ask(&format!("send {id} {SAMPLE_COUNT}"))?;
         sender.ask("await-stored")?;
-        costs.push((size, us_each(start, SAMPLE_COUNT)));
+        costs.push((size, meter.cost(SAMPLE_COUNT)?));
         node.ask(&format!("expect-sessions {}", live + 1))?;
     }
     for child in crowds.into_iter().chain([sender, node]) {
@@ -100,8 +103,35 @@ pub(crate) fn sessions(store: Kind, top: usize, dir: &Path) -> Outcome<Vec<(usiz
     Ok(costs)
 }
 
-fn us_each(start: Instant, count: usize) -> f64 {
-    start.elapsed().as_secs_f64() * 1_000_000.0 / float(count)
+/// Takes the time of one process.
+struct Meter {
+    process_id: u32,
+    cpu_ticks: u32,
+    start: Instant,
+}
+
+impl Meter {
+    fn start(process_id: u32) -> Outcome<Self> {
+        Ok(Self { process_id, cpu_ticks: cpu_ticks(process_id)?, start: Instant::now() })
+    }
+
+    fn cost(self, count: usize) -> Outcome<Cost> {
+        let wall_us = self.start.elapsed().as_secs_f64() * 1_000_000.0;
+        let cpu_us = f64::from(cpu_ticks(self.process_id)? - self.cpu_ticks) * US_PER_TICK;
+        Ok(Cost { cpu_us: cpu_us / float(count), wall_us: wall_us / float(count) })
+    }
+}
+
+/// Ticks for which a process was on processors: fields 14 and 15 of proc(5), counted from behind
+/// the name, which may hold anything.
+fn cpu_ticks(process_id: u32) -> Outcome<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{process_id}/stat"))?;
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let mut ticks = 0;
+    for field in fields.skip(11).take(2) {
+        ticks += field.parse::<u32>()?;
+    }
+    Ok(ticks)
 }
 
 /// An id of a node that is never met.
@@ -117,4 +147,6 @@ fn powers_of_ten(first: usize, top: usize) -> impl Iterator<Item = usize> {
 }
 
 /// Messages of one measurement.
-const SAMPLE_COUNT: usize = 10_000;
+const SAMPLE_COUNT: usize = 50_000;
+/// Linux tells times in hundredths of a second.
+const US_PER_TICK: f64 = 10_000.0;

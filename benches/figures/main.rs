@@ -184,15 +184,12 @@ async fn measure_growth(store: Kind, arguments: &Arguments, table: &mut Table) -
     let scratch = tempfile::tempdir_in(&arguments.dir)?;
     let name = format!("peermq on {}", store.name());
     if arguments.names("G1") {
-        for (size, cost) in growth::log(store, arguments.messages, scratch.path()).await? {
-            table.add(&format!("G1 send @ {size}"), &name, cost.send_us, "us");
-            table.add(&format!("G1 arrive @ {size}"), &name, cost.arrive_us, "us");
-        }
+        let costs = growth::log(store, arguments.messages, scratch.path()).await?;
+        add_growth("G1", &name, &costs, table);
     }
     if arguments.names("G2") {
-        for (size, us) in growth::peers(store, arguments.peers, scratch.path()).await? {
-            table.add(&format!("G2 @ {size}"), &name, us, "us");
-        }
+        let costs = growth::peers(store, arguments.peers, scratch.path()).await?;
+        add_growth("G2", &name, &costs, table);
     }
     Ok(())
 }
@@ -203,10 +200,16 @@ fn measure_sessions(store: Kind, arguments: &Arguments, table: &mut Table) -> Ou
     }
     let scratch = tempfile::tempdir_in(&arguments.dir)?;
     let name = format!("peermq on {}", store.name());
-    for (size, us) in growth::sessions(store, arguments.sessions, scratch.path())? {
-        table.add(&format!("G3 @ {size}"), &name, us, "us");
-    }
+    let costs = growth::sessions(store, arguments.sessions, scratch.path())?;
+    add_growth("G3", &name, &costs, table);
     Ok(())
+}
+
+fn add_growth(figure: &str, name: &str, costs: &growth::Costs, table: &mut Table) {
+    for (size, cost) in costs {
+        table.add(&format!("{figure} @ {size}"), name, cost.cpu_us, "us");
+        table.add(&format!("{figure} wall @ {size}"), name, cost.wall_us, "us");
+    }
 }
 
 /// A count as a number to compute with.

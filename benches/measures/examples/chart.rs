@@ -79,29 +79,23 @@ fn draw(chart: &Chart, lines: &Lines, path: &Path) -> Outcome<()> {
     Ok(area.present()?)
 }
 
-const CHARTS: [Chart; 4] = [
+const CHARTS: [Chart; 3] = [
     Chart {
-        figure: "G1 send",
-        file: "log-send.svg",
-        title: "durable send, in groups: µs a message",
-        of: "messages in the log",
-    },
-    Chart {
-        figure: "G1 arrive",
-        file: "log-arrive.svg",
-        title: "sync, store, receipt and archive: µs a message",
+        figure: "G1",
+        file: "log.svg",
+        title: "send, sync, store, receipt, archive: µs of a processor a message, both ends",
         of: "messages in the log",
     },
     Chart {
         figure: "G2",
         file: "peers.svg",
-        title: "durable send to each in turn, 256 in flight: µs a message",
+        title: "durable send, to each peer in turn: µs of a processor a message",
         of: "peers",
     },
     Chart {
         figure: "G3",
         file: "sessions.svg",
-        title: "from a send to durable at a node with idle sessions: µs a message",
+        title: "receive and store, beside idle sessions: µs of a processor a message",
         of: "idle sessions",
     },
 ];
