@@ -10,10 +10,10 @@
 
 mod c3;
 mod c4;
+mod f1;
 mod f2;
 mod flips;
 mod harness;
-mod io_errors;
 mod judge;
 mod k1;
 mod k2;
@@ -27,6 +27,7 @@ mod sample;
 mod side;
 mod site;
 mod small_disk;
+mod sweep;
 mod table;
 mod trace;
 mod truncation;
@@ -63,7 +64,8 @@ enum Command {
     /// Opens a data directory through the library (the child of c4).
     #[command(hide = true)]
     Open(c4::Opener),
-    /// Fails the n-th sync, then the n-th write, for every n (by strace).
+    /// Fails the n-th sync of a file, then the n-th write, of sender and receiver, for every n; with
+    /// a count, only one call in so many (1).
     F1(Options),
     /// Fills a small disk under nodes at work, and frees it; counts cycles (30). Needs `unshare`.
     F2(Options),
@@ -139,7 +141,7 @@ fn run(command: Command) -> Outcome<ExitCode> {
             println!("{}", opener.open()?);
             Ok(ExitCode::SUCCESS)
         }
-        Command::F1(options) => options.run("f1", io_errors::run),
+        Command::F1(options) => options.run("f1", f1::run),
         Command::F2(options) => options.run("f2", f2::run),
         Command::K1(options) => options.run("k1", k1::run),
         Command::K2(options) => options.run("k2", k2::run),

@@ -6,7 +6,7 @@ use crate::harness::Outcome;
 use crate::program::{Node, Program};
 use crate::report::Report;
 use crate::side::{Role, Side};
-use crate::trace::Traced;
+use crate::trace::{Harm, Traced};
 
 /// The two sides: `b` connects to `a`, and each sends to the other.
 #[derive(Debug)]
@@ -151,10 +151,10 @@ impl Pair {
         self.a.received.is_all_archived()
     }
 
-    /// Starts `a`'s listener, to be killed at one of its calls.
-    pub(crate) fn listen_traced(&mut self, at: u64) -> Outcome<Traced> {
+    /// Starts `a`'s listener, to be harmed at one of its calls.
+    pub(crate) fn listen_traced(&mut self, harm: Harm, at: u64) -> Outcome<Traced> {
         self.a.received.listener_started();
-        Traced::start(self.a.node.command(&["listen"]), at)
+        Traced::start(self.a.node.command(&["listen"]), harm, at)
     }
 
     /// Moves what was found to the report.

@@ -1,4 +1,4 @@
-//! A process that is killed at its n-th call that writes.
+//! A process that is killed at its n-th call that writes, or whose n-th sync or write of a file fails.
 //!
 //! `strace -e inject=…:signal=SIGKILL:when=N` counts the calls of each thread for itself. The stores
 //! write from several threads, so that most calls are the n-th of none. Here the calls of the whole
@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -23,10 +24,24 @@ use nix::unistd::Pid;
 use crate::harness::Outcome;
 use crate::running::{Ended, Printed, words};
 
+mod registers;
+
+/// What is done to a process at one of its calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Harm {
+    /// It is killed at a call that leaves something behind outside of it.
+    Kill,
+    /// A sync of a file fails.
+    FailSync,
+    /// A write to a file fails.
+    FailWrite,
+}
+
 /// A command whose calls are counted.
 #[derive(Debug)]
 pub(crate) struct Traced {
     pid: Pid,
+    harmed: Arc<OnceLock<String>>,
     words: String,
     pub(crate) stdout: Printed,
     pub(crate) stderr: Printed,
@@ -36,23 +51,34 @@ pub(crate) struct Traced {
 /// What became of a traced command.
 #[derive(Debug)]
 pub(crate) struct Calls {
-    /// Calls that write, up to the kill or the end.
+    /// Calls of the kind that is harmed, up to the kill or the end.
     pub(crate) count: u64,
+    /// The file whose call failed.
+    pub(crate) harmed: Option<String>,
+    /// Whether it has written to its standard output after that.
+    pub(crate) is_told: bool,
     /// Nothing when it was killed.
     status: Option<i32>,
 }
 
 impl Traced {
-    /// Starts a command that is killed at its call number `at`, from 1 on.
-    pub(crate) fn start(command: Command, at: u64) -> Outcome<Self> {
+    /// Starts a command that is harmed at its call number `at`, from 1 on.
+    pub(crate) fn start(command: Command, harm: Harm, at: u64) -> Outcome<Self> {
         let words = words(&command);
         let (started, start) = channel();
+        let harmed = Arc::new(OnceLock::new());
+        let told = Arc::clone(&harmed);
         // Only the thread that traces a process may wait for it.
-        let tracer = thread::spawn(move || trace(command, at, &started));
+        let tracer = thread::spawn(move || trace(command, (harm, at), told, &started));
         let (mut child, pid) = start.recv()?;
         let stdout = Printed::new(child.stdout.take().ok_or("expected a piped standard output")?);
         let stderr = Printed::new(child.stderr.take().ok_or("expected a piped standard error")?);
-        Ok(Self { pid, words, stdout, stderr, tracer })
+        Ok(Self { pid, harmed, words, stdout, stderr, tracer })
+    }
+
+    /// The file whose call has failed.
+    pub(crate) fn harmed(&self) -> Option<String> {
+        self.harmed.get().cloned()
     }
 
     /// Whether it has ended, or was killed.
@@ -69,15 +95,20 @@ impl Traced {
     }
 
     /// Waits for its end; tells what it had still printed, and how many calls it made.
-    pub(crate) fn finish(self) -> Outcome<(Ended, u64)> {
+    pub(crate) fn finish(self) -> Outcome<(Ended, Calls)> {
         let (stdout, stderr) = (self.stdout.rest(&self.words)?, self.stderr.rest(&self.words)?);
-        let Calls { count, status } = self.tracer.join().expect("a tracer does not panic")?;
-        Ok((Ended { status, stdout, stderr }, count))
+        let calls = self.tracer.join().expect("a tracer does not panic")?;
+        Ok((Ended { status: calls.status, stdout, stderr }, calls))
     }
 }
 
 /// The tracer's thread: starts the command, and counts its calls to the end.
-fn trace(command: Command, at: u64, started: &Sender<(Child, Pid)>) -> Result<Calls, Errno> {
+fn trace(
+    command: Command,
+    (harm, at): (Harm, u64),
+    harmed: Arc<OnceLock<String>>,
+    started: &Sender<(Child, Pid)>,
+) -> Result<Calls, Errno> {
     let child = stopped(command).map_err(|error| from_io(&error))?;
     let pid = Pid::from_raw(i32::try_from(child.id()).map_err(|_| Errno::ERANGE)?);
     waitpid(pid, Some(WaitPidFlag::WUNTRACED))?;
@@ -89,7 +120,20 @@ fn trace(command: Command, at: u64, started: &Sender<(Child, Pid)>) -> Result<Ca
     kill(pid, Signal::SIGCONT)?;
     // Nobody waits for the start but the one who asked for it.
     let _ = started.send((child, pid));
-    Tracer { pid, at, count: 0, is_program: false, inside: BTreeSet::new(), killer: None }.run()
+    let (inside, failing) = (BTreeSet::new(), BTreeSet::new());
+    Tracer {
+        pid,
+        harm,
+        at,
+        count: 0,
+        is_program: false,
+        inside,
+        failing,
+        harmed,
+        is_told: false,
+        killer: None,
+    }
+    .run()
 }
 
 /// The command behind a shell that stops itself first, so that nothing is missed.
@@ -109,12 +153,18 @@ fn stopped(command: Command) -> std::io::Result<Child> {
 /// One process under trace.
 struct Tracer {
     pid: Pid,
+    harm: Harm,
     at: u64,
     count: u64,
     /// Whether the shell has become the program.
     is_program: bool,
     /// Threads that are inside a call.
     inside: BTreeSet<Pid>,
+    /// Threads whose call is to fail.
+    failing: BTreeSet<Pid>,
+    /// The file whose call has failed.
+    harmed: Arc<OnceLock<String>>,
+    is_told: bool,
     killer: Option<JoinHandle<()>>,
 }
 
@@ -138,28 +188,47 @@ impl Tracer {
     }
 
     fn on_call(&mut self, thread: Pid) -> Result<(), Errno> {
-        let enters = self.inside.insert(thread);
-        if !enters {
+        if !self.inside.insert(thread) {
             self.inside.remove(&thread);
-        }
-        if enters && self.is_program && self.killer.is_none() && writes(thread) {
-            self.count += 1;
-            if self.count == self.at {
-                let pid = self.pid;
-                self.killer = Some(thread::spawn(move || {
-                    thread::sleep(HELD);
-                    // The others may have brought it to its end meanwhile.
-                    let _ = kill(pid, Signal::SIGKILL);
-                }));
-                return Ok(());
+            if self.failing.remove(&thread) {
+                registers::answer(thread, EIO)?;
+            }
+        } else if self.is_program && self.killer.is_none() {
+            let Some(call) = Call::of(thread) else { return resume(thread, None) };
+            self.is_told |= self.harmed.get().is_some() && call.is_told();
+            if call.is_harmed_by(self.harm) {
+                self.count += 1;
+                if self.count == self.at {
+                    return self.do_harm(&call);
+                }
             }
         }
         resume(thread, None)
     }
 
-    fn end(self, status: Option<i32>) -> Calls {
-        drop(self.killer.map(JoinHandle::join));
-        Calls { count: self.count, status }
+    fn do_harm(&mut self, call: &Call) -> Result<(), Errno> {
+        if self.harm != Harm::Kill {
+            // It is another call, which there is not, and is told later what became of it.
+            registers::forget_call(call.thread)?;
+            self.failing.insert(call.thread);
+            let _ = self.harmed.set(call.file());
+            return resume(call.thread, None);
+        }
+        let pid = self.pid;
+        self.killer = Some(thread::spawn(move || {
+            thread::sleep(HELD);
+            // The others may have brought it to its end meanwhile.
+            let _ = kill(pid, Signal::SIGKILL);
+        }));
+        Ok(())
+    }
+
+    fn end(mut self, status: Option<i32>) -> Calls {
+        if let Some(killer) = self.killer.take() {
+            drop(killer.join());
+        }
+        let Self { count, harmed, is_told, .. } = self;
+        Calls { count, harmed: harmed.get().cloned(), is_told, status }
     }
 }
 
@@ -171,25 +240,60 @@ fn resume(thread: Pid, signal: Option<Signal>) -> Result<(), Errno> {
     }
 }
 
-/// Whether the call that a thread is about to make leaves something behind outside its process.
-fn writes(thread: Pid) -> bool {
-    let Ok(line) = fs::read_to_string(format!("/proc/{thread}/syscall")) else { return false };
-    let mut words = line.split(' ');
-    let Some(Ok(number)) = words.next().map(str::parse) else { return false };
-    let arguments: Vec<_> =
-        words.map_while(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok()).collect();
-    let argument = |place: usize| arguments.get(place).copied().unwrap_or_default();
-    if number == libc::SYS_openat {
-        let flags = libc::O_CREAT | libc::O_TRUNC;
-        return u64::try_from(flags).is_ok_and(|flags| argument(2) & flags != 0);
-    }
-    PATH_CALLS.contains(&number) || FILE_CALLS.contains(&number) && !is_inward(thread, argument(0))
+/// A call that a thread is about to make.
+#[derive(Debug)]
+struct Call {
+    thread: Pid,
+    number: libc::c_long,
+    arguments: Vec<u64>,
 }
 
-/// Whether a descriptor only wakes the process itself.
-fn is_inward(thread: Pid, descriptor: u64) -> bool {
-    fs::read_link(format!("/proc/{thread}/fd/{descriptor}"))
-        .is_ok_and(|target| target.to_string_lossy().starts_with("anon_inode:"))
+impl Call {
+    fn of(thread: Pid) -> Option<Self> {
+        let line = fs::read_to_string(format!("/proc/{thread}/syscall")).ok()?;
+        let mut words = line.split(' ');
+        let number = words.next()?.parse().ok()?;
+        let hex = |word: &str| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok();
+        Some(Self { thread, number, arguments: words.map_while(hex).collect() })
+    }
+
+    fn argument(&self, place: usize) -> u64 {
+        self.arguments.get(place).copied().unwrap_or_default()
+    }
+
+    fn is_harmed_by(&self, harm: Harm) -> bool {
+        match harm {
+            Harm::Kill => self.writes(),
+            Harm::FailSync => SYNC_CALLS.contains(&self.number),
+            Harm::FailWrite => {
+                FILE_CALLS.contains(&self.number)
+                    && !SYNC_CALLS.contains(&self.number)
+                    && self.file().starts_with('/')
+                    && !self.file().starts_with("/dev/")
+            }
+        }
+    }
+
+    /// Whether it leaves something behind outside its process.
+    fn writes(&self) -> bool {
+        if self.number == libc::SYS_openat {
+            let flags = libc::O_CREAT | libc::O_TRUNC;
+            return u64::try_from(flags).is_ok_and(|flags| self.argument(2) & flags != 0);
+        }
+        let is_inward = || self.file().starts_with("anon_inode:");
+        PATH_CALLS.contains(&self.number) || FILE_CALLS.contains(&self.number) && !is_inward()
+    }
+
+    /// Whether it is a result that is told.
+    fn is_told(&self) -> bool {
+        self.number == libc::SYS_write && self.argument(0) == 1
+    }
+
+    /// What its descriptor stands for.
+    fn file(&self) -> String {
+        let link = fs::read_link(format!("/proc/{}/fd/{}", self.thread, self.argument(0)));
+        link.map(|target| target.to_string_lossy().into_owned()).unwrap_or_default()
+    }
 }
 
 fn from_io(error: &std::io::Error) -> Errno {
@@ -228,6 +332,13 @@ const FILE_CALLS: [libc::c_long; 12] = [
     libc::SYS_fallocate,
 ];
 
+/// An error of the disk itself (errno(3), Linux).
+const EIO: u64 = 5;
+
+/// Calls that make what was written durable.
+const SYNC_CALLS: [libc::c_long; 3] =
+    [libc::SYS_fsync, libc::SYS_fdatasync, libc::SYS_sync_file_range];
+
 /// How long a thread waits at the door of the call that is its last.
 const HELD: Duration = Duration::from_millis(30);
 
@@ -241,11 +352,24 @@ mod tests {
         for (at, lines) in [(1, 0), (2, 1), (3, 2), (4, 3)] {
             let mut command = Command::new("sh");
             command.args(["-c", script]);
-            let traced = Traced::start(command, at).unwrap();
-            let (ended, count) = traced.finish().unwrap();
+            let traced = Traced::start(command, Harm::Kill, at).unwrap();
+            let (ended, calls) = traced.finish().unwrap();
             assert_eq!(ended.stdout.len(), lines);
             assert_eq!(ended.status, (at == 4).then_some(0));
-            assert_eq!(count, at.min(3));
+            assert_eq!(calls.count, at.min(3));
         }
+    }
+
+    #[test]
+    fn one_write_to_a_file_fails_and_what_is_told_after_it_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().canonicalize().unwrap().join("file");
+        let mut command = Command::new("sh");
+        command.args(["-c", "for n in 1 2 3; do echo $n >> $0; done; echo done"]).arg(&path);
+        let traced = Traced::start(command, Harm::FailWrite, 2).unwrap();
+        let (_, calls) = traced.finish().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "1\n3\n");
+        assert_eq!((calls.count, calls.is_told), (3, true));
+        assert_eq!(calls.harmed.as_deref(), path.to_str());
     }
 }

@@ -39,6 +39,11 @@ fn a_kill_at_calls_that_write_loses_nothing() {
 }
 
 #[test]
+fn a_sync_or_a_write_that_fails_ends_a_node_and_loses_nothing() {
+    finds_nothing("f1", "sled", "23");
+}
+
+#[test]
 fn a_disk_that_fills_up_loses_nothing_and_all_goes_on_once_it_has_room() {
     finds_nothing("f2", "sled", "3");
 }

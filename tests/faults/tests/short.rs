@@ -14,11 +14,6 @@ fn c2_flips_bits_and_no_store_gives_a_wrong_answer() {
     runs("c2", "6");
 }
 
-#[test]
-fn f1_fails_syncs_and_writes_and_all_that_was_acknowledged_is_there() {
-    runs("f1", "3");
-}
-
 /// Runs a harness on all stores: nothing may be found, and each store must have met faults.
 fn runs(harness: &str, count: &str) {
     let dir = tempfile::tempdir().unwrap();
@@ -34,7 +29,7 @@ fn runs(harness: &str, count: &str) {
     for line in lines.lines() {
         let report: serde_json::Value = serde_json::from_str(line).unwrap();
         let counts = &report["counts"];
-        assert!(counts["faults"].as_u64() > Some(0) || counts["skipped"] == 1, "{line}");
+        assert!(counts["faults"].as_u64() > Some(0), "{line}");
         assert_eq!(report["findings"], serde_json::json!([]));
     }
 }
