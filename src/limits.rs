@@ -106,7 +106,8 @@ pub const HEADS_COUNT_MAX: usize = 64;
 pub const FOLLOWED_COUNT_MAX: usize = 1_024;
 /// Milliseconds between two looks for heads that have grown since they were told.
 pub const HEADS_INTERVAL_MS: u64 = 15_000;
-/// Milliseconds without a chunk on the way to a checkpoint, after which an author is `Unproven`.
+/// Milliseconds with credit and without a full chunk on the way to a checkpoint, after which an
+/// author is `Unproven`.
 pub const CHECKPOINT_MS_MAX: u64 = 60_000;
 /// Checkpoints of one author in a `Position`.
 pub const CHECKPOINT_COUNT_MAX: usize = 8;

@@ -159,7 +159,8 @@
 //! own; a longer one becomes a checkpoint of its `Position` to that author, kept until it is
 //! reached; what is shorter the teller compares. An author that could and does not go on towards a
 //! checkpoint for 60 s is *unproven*: its reader's user is told, and nothing follows from it, since
-//! whoever leads nowhere shows nothing.
+//! whoever leads nowhere shows nothing. Only time with credit for the largest chunk counts, and only
+//! a chunk of at least 2 048 items or 128 KiB, or one that ends at a checkpoint, is going on.
 //!
 //! **Evidence**, about a log that both follow:
 //!

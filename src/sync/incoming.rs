@@ -1,8 +1,7 @@
 //! Following one life of the peer's log.
 
-use std::time::Duration;
-
 use super::advance::{FoldedAdvance, Follow, Group, Received, UnverifiedAdvance};
+use super::checkpoints::Checkpoints;
 use super::credit::Granted;
 use super::error::Misbehaviour;
 use super::exchange::Held;
@@ -10,9 +9,7 @@ use super::frame::Kind;
 use super::message::{Credit, Position};
 use super::proof::{Evidence, ProvenFork};
 use crate::crypto::Verifier;
-use crate::limits::{
-    CHECKPOINT_COUNT_MAX, CHECKPOINT_MS_MAX, GROUP_CHUNK_COUNT_MAX, GROUP_SIZE_MAX,
-};
+use crate::limits::{GROUP_CHUNK_COUNT_MAX, GROUP_SIZE_MAX};
 use crate::log::{SignedHead, branch};
 use crate::types::{Epoch, Id, Instant};
 
@@ -31,12 +28,7 @@ pub(super) struct Incoming {
     storing: Option<Storing>,
     /// Whether chunks were dropped whose credit the author is to have back.
     owes_credit: bool,
-    /// Heads beyond what is stored that the author has signed, as other readers told; shortest
-    /// first. Chunks must end at each.
-    checkpoints: Vec<SignedHead>,
-    /// Since when nothing came that leads to the next checkpoint.
-    waits_since: Instant,
-    is_unproven: bool,
+    checkpoints: Checkpoints,
     /// It has forked: nothing more of it is taken in.
     is_frozen: bool,
 }
@@ -64,9 +56,7 @@ impl Incoming {
             waiting: Vec::new(),
             storing: None,
             owes_credit: false,
-            checkpoints,
-            waits_since: now,
-            is_unproven: false,
+            checkpoints: Checkpoints::new(checkpoints, now),
             is_frozen: false,
         }
     }
@@ -77,23 +67,23 @@ impl Incoming {
 
     /// Asks for what follows.
     pub(super) fn position(&self) -> Position {
-        let lengths = self.checkpoints.iter().map(|head| head.length);
         Position {
             author: *self.author.id().as_bytes(),
             epoch: self.epoch,
             length: self.taken.length(),
             number: self.number,
-            checkpoints: lengths.take(CHECKPOINT_COUNT_MAX).collect(),
+            checkpoints: self.checkpoints.lengths(),
             channels: Vec::new(),
         }
     }
 
     /// A grant of more bytes, when the quota's room allows one.
-    pub(super) fn credit(&mut self, room: u64) -> Option<Credit> {
+    pub(super) fn credit(&mut self, room: u64, now: Instant) -> Option<Credit> {
         if self.is_frozen {
             return None;
         }
         let total = self.granted.raise(room)?;
+        self.checkpoints.on_credit(self.granted.covers_a_chunk(), now);
         Some(Credit { author: *self.author.id().as_bytes(), epoch: self.epoch, total })
     }
 
@@ -107,24 +97,26 @@ impl Incoming {
         now: Instant,
     ) -> Result<Option<ProvenFork>, Misbehaviour> {
         self.granted.use_up(size)?;
+        self.checkpoints.on_credit(self.granted.covers_a_chunk(), now);
         if self.is_frozen || advance.number < self.number {
             self.granted.release(size);
             self.owes_credit |= advance.number > 0; // It answers a position that was withdrawn.
             return Ok(None);
         }
-        let checkpoint = self.checkpoints.first().copied();
+        let checkpoint = self.checkpoints.first();
         if let Some(checkpoint) = checkpoint.filter(|it| it.length < advance.head.length) {
             return self.on_passed(&advance, checkpoint).map(Some);
         }
+        let item_count = advance.items.len();
         let mut folded = advance.fold(&self.taken, self.author.id(), me, size)?;
         if let Some(checkpoint) = checkpoint.filter(|it| it.length == folded.head().length) {
             if let Some(fork) = self.compare(checkpoint, *folded.head())? {
                 return Ok(Some(fork));
             }
             folded.reach_checkpoint();
-            self.checkpoints.remove(0);
+            self.checkpoints.reach(now);
         }
-        self.waits_since = now;
+        self.checkpoints.on_chunk(item_count, size, now);
         self.taken = folded.follow().clone();
         self.waiting.push(folded);
         Ok(None)
@@ -215,7 +207,7 @@ impl Incoming {
         let durable = self.durable.length();
         let ahead: Vec<_> = checkpoints.into_iter().filter(|it| it.length > durable).collect();
         let first = ahead.first()?.length;
-        if self.is_frozen || ahead == self.checkpoints {
+        if self.is_frozen || !self.checkpoints.raise(ahead, now) {
             return None;
         }
         if self.taken.length() >= first {
@@ -225,10 +217,6 @@ impl Incoming {
             let kept = self.waiting.last().map(FoldedAdvance::follow);
             self.taken = kept.or(stored).unwrap_or(&self.durable).clone();
         }
-        if self.checkpoints.is_empty() {
-            self.waits_since = now;
-        }
-        self.checkpoints = ahead;
         self.number += 1;
         Some(self.position())
     }
@@ -248,16 +236,12 @@ impl Incoming {
 
     /// The checkpoint to which the author, who could have, did not lead in time; told once.
     pub(super) fn on_timeout(&mut self, now: Instant) -> Option<u64> {
-        let due = self.timeout().is_some_and(|due| now >= due);
-        let checkpoint = self.checkpoints.first().filter(|_| due)?;
-        self.is_unproven = true;
-        Some(checkpoint.length)
+        self.checkpoints.on_timeout(now)
     }
 
     /// When the author will have been silent for too long.
     pub(super) fn timeout(&self) -> Option<Instant> {
-        let waits = !self.checkpoints.is_empty() && !self.is_unproven;
-        (waits && self.granted.covers_a_chunk()).then(|| self.waits_since + CHECKPOINT_WAIT_MAX)
+        self.checkpoints.timeout()
     }
 
     /// Whether the author is to have credit back, for which the quota's room has to be read.
@@ -281,5 +265,3 @@ impl Incoming {
         self.owes_credit |= size > 0;
     }
 }
-
-const CHECKPOINT_WAIT_MAX: Duration = Duration::from_millis(CHECKPOINT_MS_MAX);

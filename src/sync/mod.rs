@@ -20,6 +20,7 @@ pub mod proof;
 mod acknowledgements;
 mod advance;
 mod advance_codec;
+mod checkpoints;
 mod comparing;
 mod credit;
 mod error;

@@ -241,7 +241,7 @@ impl Session {
             let granted = Granted::sharing(life_count);
             let mut log = Incoming::new(self.config.peer, known, granted, now);
             self.transmit(&Message::Position(log.position()), now);
-            if let Some(credit) = log.credit(room) {
+            if let Some(credit) = log.credit(room, now) {
                 self.transmit(&Message::Credit(credit), now);
             }
             self.incoming.push(log);
@@ -340,7 +340,7 @@ impl Session {
     /// The store told what it holds of the peer's log: the peer may know, and may send more.
     fn on_receipts(&mut self, read: Receipts, now: Instant) {
         let log = self.incoming.iter_mut().find(|log| log.epoch() == read.epoch);
-        let credit = log.and_then(|log| log.credit(read.room));
+        let credit = log.and_then(|log| log.credit(read.room, now));
         self.transmit_receipts(read.receipts, now);
         if read.more {
             self.on_local_marks(read.epoch);

@@ -44,6 +44,15 @@ fn caught() -> ([End; 2], UnverifiedAdvance) {
     (ends, advance)
 }
 
+/// How often an end was told that an author is unproven.
+fn told(end: &End) -> usize {
+    end.events.iter().filter(|it| matches!(it, Event::Unproven { .. })).count()
+}
+
+fn at(ms: u64) -> Instant {
+    Instant(0) + Duration::from_millis(ms)
+}
+
 /// What b has become after a chunk that passes a checkpoint at 2.
 fn passed(root: impl FnOnce(&[End; 2]) -> Hash) -> End {
     let (mut ends, mut advance) = caught();
@@ -239,13 +248,9 @@ fn an_author_that_does_not_lead_to_what_it_signed_is_unproven_once() {
     open(&mut ends);
     ends[1].handle(checkpoint(7, Hash([9; 32])));
     settle(&mut ends);
-    let late = Instant(0) + Duration::from_millis(CHECKPOINT_MS_MAX);
+    let late = at(CHECKPOINT_MS_MAX);
     ends[1].handle(Input::Flushed(usize::MAX));
     ends[1].handle_at(Input::Timeout, Instant(late.0 - 1));
-    let told = |end: &End| {
-        let unproven = end.events.iter().filter(|it| matches!(it, Event::Unproven { .. }));
-        unproven.count()
-    };
     assert_eq!(told(&ends[1]), 0);
     ends[1].handle_at(Input::Received(Message::Ping(1).encode()), late);
     ends[1].handle_at(Input::Flushed(usize::MAX), late);
@@ -254,6 +259,68 @@ fn an_author_that_does_not_lead_to_what_it_signed_is_unproven_once() {
     assert!(ends[1].events.contains(&event), "{:?}", ends[1].events);
     ends[1].handle_at(Input::Timeout, late);
     assert_eq!(told(&ends[1]), 1);
+}
+
+#[test]
+fn an_author_is_not_blamed_for_time_in_which_the_reader_had_no_room() {
+    let mut ends = End::pair(BOTH);
+    ends[1].room = 0;
+    open(&mut ends);
+    ends[1].handle(checkpoint(7, Hash([9; 32])));
+    settle(&mut ends);
+    let late = 10 * CHECKPOINT_MS_MAX;
+    ends[1].room = u64::MAX;
+    ends[1].handle_at(Input::LocalMarks(EPOCH), at(late));
+    for (ms, count) in [(late, 0), (late + CHECKPOINT_MS_MAX - 1, 0), (late + CHECKPOINT_MS_MAX, 1)]
+    {
+        ends[1].handle_at(Input::Received(Message::Ping(1).encode()), at(ms));
+        ends[1].handle_at(Input::Flushed(usize::MAX), at(ms));
+        ends[1].handle_at(Input::Timeout, at(ms));
+        assert_eq!(told(&ends[1]), count);
+    }
+}
+
+#[test]
+fn an_author_that_sends_a_little_at_a_time_is_unproven_all_the_same() {
+    let mut ends = End::pair(BOTH);
+    open(&mut ends);
+    let b = ends[1].id;
+    ends[1].handle(checkpoint(7, Hash([9; 32])));
+    settle(&mut ends);
+    ends[0].append(&[(to(b), "one")]);
+    for frame in std::mem::take(&mut ends[0].frames) {
+        ends[1].handle_at(Input::Received(frame), at(CHECKPOINT_MS_MAX - 1));
+    }
+    ends[1].finish_writes();
+    ends[1].handle_at(Input::Flushed(usize::MAX), at(CHECKPOINT_MS_MAX - 1));
+    assert_eq!((ends[1].texts(), told(&ends[1])), (vec!["one".to_owned()], 0));
+    ends[1].handle_at(Input::Timeout, at(CHECKPOINT_MS_MAX));
+    assert_eq!(told(&ends[1]), 1);
+}
+
+#[test]
+fn an_author_whose_chunks_are_full_has_its_time_for_each() {
+    let mut ends = End::pair(BOTH);
+    open(&mut ends);
+    let b = ends[1].id;
+    ends[0].holds_loads = true;
+    let text = "x".repeat(4_000);
+    for _ in 0..12 {
+        ends[0].append(&[(to(b), &text[..]); 15]);
+    }
+    let root = ends[0].root_at(180);
+    ends[1].handle(checkpoint(180, root));
+    carry(&mut ends);
+    ends[0].finish_loads();
+    assert_eq!(ends[0].frames.len(), 3, "chunks on the way to the checkpoint");
+    for (nth, frame) in (1..).zip(std::mem::take(&mut ends[0].frames)) {
+        let now = at(nth * (CHECKPOINT_MS_MAX - 1));
+        ends[1].handle_at(Input::Received(frame), now);
+        ends[1].finish_writes();
+        ends[1].handle_at(Input::Flushed(usize::MAX), now);
+        ends[1].handle_at(Input::Timeout, now);
+    }
+    assert_eq!((told(&ends[1]), ends[1].reached.clone()), (0, vec![180]));
 }
 
 #[test]
