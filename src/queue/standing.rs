@@ -64,6 +64,16 @@ pub enum Stale {
 }
 
 impl Stale {
+    /// The newest head that is known to be signed and that the store does not have.
+    const fn signed(&self) -> Option<Tip> {
+        match self {
+            Self::Copied | Self::Unmarked => None,
+            Self::Behind { signed, .. }
+            | Self::Outrun { signed, .. }
+            | Self::Forked { signed, .. } => Some(*signed),
+        }
+    }
+
     /// Whether the user's word that there is no other copy ends it.
     #[must_use]
     pub const fn ends_by_word(&self) -> bool {
@@ -109,13 +119,14 @@ impl Queue {
     }
 
     /// Takes in a head of this node's log that a peer showed, with this node's own signature. What
-    /// the store does not cover makes it stale; of an unknown lower epoch, it is remembered as the
-    /// end of an earlier life.
+    /// the store does not cover makes it stale, or says better why it is; of an unknown lower epoch,
+    /// it is remembered as the end of an earlier life.
     ///
     /// # Errors
     /// Fatal ones.
     pub fn on_shown(&mut self, signed: &Tip) -> Result<(), QueueError> {
-        if self.stale.is_some() {
+        let known = self.stale.and_then(|stale| stale.signed());
+        if known.is_some_and(|known| !signed.is_past(&known)) {
             return Ok(());
         }
         if signed.epoch < self.epoch() {

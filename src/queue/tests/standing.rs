@@ -40,6 +40,38 @@ fn a_peer_that_holds_more_than_the_store_makes_it_stale() {
 }
 
 #[test]
+fn what_a_peer_holds_is_heard_though_the_store_is_known_to_be_a_copy() {
+    let (mut author, reader) = author_and_reader();
+    author.send_numbers(reader.id(), 0..3);
+    let [known, newer] = [1, 2].map(|_| {
+        author.send_numbers(reader.id(), 3..4);
+        author.queue.tip()
+    });
+    for stale in [Stale::Copied, Stale::Unmarked] {
+        let mut copied = Node::new(1);
+        copied.send_numbers(reader.id(), 0..1);
+        let stored = copied.queue.tip();
+        copied.queue.suspend(stale);
+        copied.queue.recall(&reader.id(), &shown(&copied, stored)).unwrap();
+        assert_eq!(copied.queue.stale(), Some(stale), "the store has that");
+        copied.queue.recall(&reader.id(), &shown(&copied, known)).unwrap();
+        let outrun = Stale::Outrun { signed: known, stored };
+        assert_eq!(copied.queue.stale(), Some(outrun));
+        assert!(!outrun.ends_by_word());
+        assert_eq!(copied.queue.take_shown(), Some(known));
+    }
+    let mut behind = Node::new(1);
+    let stored = behind.queue.tip();
+    behind.queue.suspend(Stale::Behind { signed: known, stored });
+    behind.queue.recall(&reader.id(), &shown(&behind, known)).unwrap();
+    assert_eq!(behind.queue.stale(), Some(Stale::Behind { signed: known, stored }));
+    for tip in [newer, known] {
+        behind.queue.recall(&reader.id(), &shown(&behind, tip)).unwrap();
+        assert_eq!(behind.queue.stale(), Some(Stale::Outrun { signed: newer, stored }));
+    }
+}
+
+#[test]
 fn another_root_is_a_fork_and_the_same_root_is_nothing() {
     let mut author = Node::new(1);
     let to = Node::new(2).id();
