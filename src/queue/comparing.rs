@@ -58,13 +58,18 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes in a fork of a log that is followed here: it is frozen once committed.
+    /// Takes in a fork of a log that is followed here: it is frozen once committed. An author may
+    /// sign two heads of any number of lives that it never led; those do not keep out the fork of a
+    /// life that was taken in, of which there are only so many.
     pub fn add_fork(&mut self, fork: &ProvenFork) {
         let (id, epoch) = (fork.first().author, fork.first().epoch);
-        let author = self.peers.find(&id).map(|peer| peer.number);
-        let Some(author) = author.filter(|author| self.forks.add(*author, fork)) else { return };
-        self.changes.forked.push((id, Forked { epoch, is_acknowledged: false }));
+        let Some(author) = self.peers.find(&id).map(|peer| peer.number) else { return };
         let key = LogKey { author, epoch };
+        let is_held = self.inbox.logs.contains_key(&key);
+        if !is_held && self.forks.are_many(author) || !self.forks.add(author, fork) {
+            return;
+        }
+        self.changes.forked.push((id, Forked { epoch, is_acknowledged: false }));
         if let Some(log) = self.inbox.logs.get_mut(&key) {
             log.set_checkpoints(Vec::new());
             self.inbox.touch(key);

@@ -117,10 +117,15 @@ impl Forks {
         })
     }
 
+    /// Whether as many forks of an author are known as are kept of lives that nobody follows.
+    pub(super) fn are_many(&self, author: u32) -> bool {
+        self.of(author).count() >= EPOCH_COUNT_MAX
+    }
+
     /// Takes a fork in; returns whether it was unknown.
     pub(super) fn add(&mut self, author: u32, fork: &ProvenFork) -> bool {
         let key = LogKey { author, epoch: fork.first().epoch };
-        if self.rows.contains_key(&key) || self.of(author).count() >= EPOCH_COUNT_MAX {
+        if self.rows.contains_key(&key) {
             return false;
         }
         self.rows.insert(key, Row { fork: fork.clone(), is_acknowledged: false });

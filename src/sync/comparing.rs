@@ -114,8 +114,10 @@ impl Comparing {
         let logs = self.followed.values_mut();
         let mut logs = logs.filter(|log| log.author.as_bytes() == evidence.author());
         let Some(log) = logs.next() else { return Ok(None) };
-        let is_known = log.evidence.iter().any(|known| known.epoch() == evidence.epoch());
-        if is_known || log.evidence.len() >= EPOCH_COUNT_MAX {
+        let epoch = evidence.epoch();
+        let is_known = log.evidence.iter().any(|known| known.epoch() == epoch);
+        let is_held = log.heads.iter().any(|head| head.epoch == epoch);
+        if is_known || !is_held && log.evidence.len() >= EPOCH_COUNT_MAX {
             return Ok(None);
         }
         let fork = evidence.verify().map_err(|_| Misbehaviour::Evidence)?;

@@ -143,6 +143,26 @@ fn an_honest_author_leads_the_slower_reader_to_what_the_faster_one_has() {
 }
 
 #[test]
+fn forks_of_lives_that_nobody_follows_keep_no_real_one_out() {
+    let ([a, _], b, c) = readers(1, 1);
+    let mut b = b;
+    for nth in 1..=20 {
+        let epoch = Epoch(a.queue.epoch().0 + nth);
+        let [one, other] = [1, 2].map(|root| {
+            let root = crate::crypto::hash::Hash([root; 32]);
+            Head { author: a.id(), epoch, length: 5, root }.sign(&a.identity)
+        });
+        let evidence = crate::sync::proof::Evidence::of_heads(a.id(), one, other);
+        b.queue.add_fork(&evidence.verify().unwrap());
+        b.queue.commit().unwrap();
+    }
+    assert_eq!(b.queue.forks().len(), 16, "the author made up more lives");
+    let (b, c) = meet(b, c);
+    assert!(is_frozen(&b, &a) && is_frozen(&c, &a));
+    assert_eq!(b.queue.forks().len(), 17);
+}
+
+#[test]
 fn a_later_life_is_followed_once_the_user_knows_of_the_fork() {
     let ([a, _], b, c) = readers(1, 1);
     let (mut b, _) = meet(b, c);

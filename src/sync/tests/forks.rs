@@ -133,6 +133,25 @@ fn evidence_is_passed_on_once_to_whoever_follows_the_log() {
 }
 
 #[test]
+fn evidence_of_a_life_that_is_held_is_taken_however_many_others_are_known() {
+    let author = Identity::from_seed(&[3; 32]);
+    let of_life = |epoch| {
+        let head = |root| Head { author: author.id(), epoch, length: 5, root: Hash([root; 32]) };
+        let [one, other] = [1, 2].map(|root| head(root).sign(&author));
+        Evidence::of_heads(author.id(), one, other)
+    };
+    let mut ends = End::pair(BOTH);
+    let evidence = vec![of_life(EPOCH), of_life(Epoch(EPOCH.0 + 99))];
+    ends[0].followed = vec![Followed { author: author.id(), heads: Vec::new(), evidence }];
+    let evidence = (1..=16).map(|nth| of_life(Epoch(EPOCH.0 + nth))).collect();
+    let heads = vec![head(3, 5, Hash([1; 32]))];
+    ends[1].followed = vec![Followed { author: author.id(), heads, evidence }];
+    open(&mut ends);
+    let found: Vec<_> = ends[1].forks.iter().map(|fork| fork.first().epoch).collect();
+    assert_eq!(found, [EPOCH]);
+}
+
+#[test]
 fn evidence_that_proves_nothing_ends_the_session() {
     let mut ends = End::pair(BOTH);
     let same = head(3, 5, Hash([1; 32]));
