@@ -150,7 +150,7 @@
 //! | field | encoding | meaning |
 //! |---|---|---|
 //! | followed | list of tags (16), at most 256 | logs that the sender follows and has not named in this session |
-//! | heads | list of (tag 16, head), at most 64 | the newest head held of each life of logs that both have named |
+//! | heads | list of (tag 16, head), at most 64 | the newest head held of each life of logs that both have named; each life once |
 //!
 //! A *tag* is the first 16 bytes of the `peermq followed v1` hash over the session's hash (of the
 //! handshake) and the author's id: it names the log only to who knows the id. Each side names its

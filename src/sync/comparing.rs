@@ -27,6 +27,8 @@ pub(super) struct Comparing {
     common: BTreeMap<Tag, Told>,
     /// Verified heads on their way into the store, one of each life of a log.
     heard: BTreeMap<(Id, Epoch), SignedHead>,
+    /// The last head of each life that was verified: only what says more is verified again.
+    verified: BTreeMap<(Id, Epoch), SignedHead>,
     is_storing: bool,
     /// When to look again for what has grown.
     look: Option<Instant>,
@@ -48,6 +50,7 @@ impl Comparing {
             followed: BTreeMap::new(),
             common: BTreeMap::new(),
             heard: BTreeMap::new(),
+            verified: BTreeMap::new(),
             is_storing: false,
             look: None,
         }
@@ -94,13 +97,20 @@ impl Comparing {
         for tag in named.filter(|tag| self.followed.contains_key(tag)) {
             self.common.entry(*tag).or_default();
         }
+        let mut lives = BTreeSet::new();
         for (tag, head) in heads.heads {
+            if !lives.insert((tag, head.epoch)) {
+                return Err(Misbehaviour::Repeated(Kind::Heads));
+            }
             let Some(log) = self.followed.get(&tag) else { continue };
-            if !log.heads.iter().any(|ours| is_news(ours, &head)) {
+            let before = self.verified.get(&(log.author, head.epoch));
+            let is_repeated = before.is_some_and(|before| !is_news(before, &head));
+            if is_repeated || !log.heads.iter().any(|ours| is_news(ours, &head)) {
                 continue;
             }
             let verified = head.verify(&Verifier::new(&log.author));
             verified.map_err(|_| Misbehaviour::Signature(Kind::Heads))?;
+            self.verified.insert((log.author, head.epoch), head);
             self.heard.insert((log.author, head.epoch), head);
         }
         Ok(self.tell())

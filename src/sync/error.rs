@@ -118,6 +118,9 @@ pub enum Misbehaviour {
     /// A number of a running series went back or overflowed.
     #[error("expected a {0:?} with numbers that grow and fit, got others")]
     Numbers(Kind),
+    /// A list names one thing twice.
+    #[error("expected a {0:?} that names each life of a log once, got one twice")]
+    Repeated(Kind),
     /// A receipt speaks of more than was ever sent.
     #[error("expected a receipt for at most {length} entries, got one for {seen}")]
     ReceiptBeyond {

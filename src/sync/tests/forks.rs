@@ -78,6 +78,26 @@ fn heads_go_only_to_whoever_follows_the_same_log() {
 }
 
 #[test]
+fn a_head_that_says_no_more_than_the_last_one_is_not_looked_at_again() {
+    let mut ends = End::pair(BOTH);
+    let root = Hash([1; 32]);
+    ends[1].followed = vec![followed(3, head(3, 5, root))];
+    open(&mut ends);
+    let tag = Tag::new(&[7; 32], &Identity::from_seed(&[3; 32]).id());
+    let heads = |heads| Message::Heads(Heads { followed: Vec::new(), heads }).encode();
+    // The last one is no signature of that author.
+    let told = [head(3, 9, root), head(3, 9, root), head(3, 7, root), head(4, 8, root)];
+    for head in told {
+        ends[1].handle(Input::Received(heads(vec![(tag, head)])));
+        ends[1].finish_writes();
+    }
+    assert_eq!((ends[1].heads.len(), ends[1].closed.take()), (1, None));
+    let twice = vec![(tag, head(3, 9, root)); 2];
+    ends[1].handle(Input::Received(heads(twice)));
+    assert_eq!(ends[1].closed, Some(Reason::Failed(Misbehaviour::Repeated(Kind::Heads).into())));
+}
+
+#[test]
 fn a_head_of_another_signer_ends_the_session() {
     let mut ends = End::pair(BOTH);
     let root = Hash([1; 32]);
