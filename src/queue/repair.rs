@@ -89,8 +89,13 @@ impl Repair {
     /// [`QueueError::Store`] and [`QueueError::Log`].
     pub fn apply(self, store: &dyn Store, now: UnixMs) -> Result<(), QueueError> {
         let mut batch = Batch::new();
-        for key in self.aside {
-            batch.remove(key);
+        let epoch = self.next_epoch(store, now)?;
+        let epoch_key = epoch.map(|_| layout::meta(EPOCH));
+        if let Some(epoch) = epoch {
+            put_epoch(&mut batch, epoch);
+        }
+        for key in self.aside.iter().filter(|key| epoch_key.as_ref() != Some(*key)) {
+            batch.remove(key.clone());
             if batch.size() >= BACKUP_BATCH_SIZE {
                 store.commit(std::mem::take(&mut batch))?;
             }
@@ -99,7 +104,6 @@ impl Repair {
         for (part, mending) in self.parts {
             match (part, mending) {
                 (Part::Log { epoch }, Mending::Rebuild) => log::rebuild_outbox(store, epoch)?,
-                (Part::Log { epoch }, _) => begin_anew(store, epoch, now)?,
                 (Part::Node, _) => name_epoch(store)?,
                 (Part::Received { from, epoch }, Mending::Rebuild) => {
                     count_again(store, &self.me, from, epoch)?;
@@ -108,6 +112,25 @@ impl Repair {
             }
         }
         Ok(())
+    }
+
+    /// When the log that goes is the one that was to go on, the epoch of the one that does. It is
+    /// named before the first row goes: an empty log under the old epoch would sign its indexes
+    /// again.
+    fn next_epoch(&self, store: &dyn Store, now: UnixMs) -> Result<Option<Epoch>, QueueError> {
+        let damaged = self.parts.iter().filter_map(|(part, mending)| match (part, mending) {
+            (Part::Log { epoch }, Mending::Forget | Mending::ForgetAll) => Some(*epoch),
+            _ => None,
+        });
+        let Some(damaged) = damaged.max() else { return Ok(None) };
+        let named = match self.aside.contains(&layout::meta(EPOCH)) {
+            true => None,
+            false => Queue::epoch_in(store)?,
+        };
+        let newest = log::lives(store)?.last().copied().max(named);
+        let goes_on = newest.is_some_and(|newest| newest > damaged);
+        let next = Epoch((now.0 / 1_000).max(damaged.0.saturating_add(1)));
+        Ok((!goes_on).then_some(next))
     }
 
     fn aside_all(
@@ -149,27 +172,19 @@ fn rows_of(peers: &PeerBook, part: Part, mending: Mending) -> Vec<Keys> {
     }
 }
 
-/// When the log that was set aside is the one that goes on, a later life does.
-fn begin_anew(store: &dyn Store, damaged: Epoch, now: UnixMs) -> Result<(), QueueError> {
-    let later = log::lives(store)?.last().is_some_and(|newest| *newest > damaged);
-    if later {
-        return Ok(());
-    }
-    put_epoch(store, Epoch((now.0 / 1_000).max(damaged.0.saturating_add(1))))
-}
-
 /// The epoch, unless a row names it, is that of the newest log; without any the next open chooses one.
 fn name_epoch(store: &dyn Store) -> Result<(), QueueError> {
     if Queue::epoch_in(store)?.is_some() {
         return Ok(());
     }
-    log::lives(store)?.last().map_or(Ok(()), |newest| put_epoch(store, *newest))
+    let Some(newest) = log::lives(store)?.last().copied() else { return Ok(()) };
+    let mut batch = Batch::new();
+    put_epoch(&mut batch, newest);
+    Ok(store.commit(batch)?)
 }
 
-fn put_epoch(store: &dyn Store, epoch: Epoch) -> Result<(), QueueError> {
-    let mut batch = Batch::new();
+fn put_epoch(batch: &mut Batch, epoch: Epoch) {
     batch.put(layout::meta(EPOCH), epoch.0.to_be_bytes().to_vec());
-    Ok(store.commit(batch)?)
 }
 
 fn count_again(store: &dyn Store, me: &Id, from: Id, epoch: Epoch) -> Result<(), QueueError> {

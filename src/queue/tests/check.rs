@@ -234,6 +234,45 @@ fn a_damaged_log_is_set_aside_and_a_later_one_begins() {
     author.queue.commit().unwrap();
 }
 
+/// A store that takes so many commits more.
+#[derive(Debug)]
+struct Dying(Arc<MemoryStore>, std::sync::atomic::AtomicUsize);
+
+impl Store for Dying {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        self.0.get(key)
+    }
+
+    fn scan(&self, range: std::ops::Range<&[u8]>) -> Scan<'_> {
+        self.0.scan(range)
+    }
+
+    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        use std::sync::atomic::Ordering::SeqCst;
+        let left = self.1.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1));
+        left.map_err(|_| StoreError::Poisoned)?;
+        self.0.commit(batch)
+    }
+}
+
+#[test]
+fn a_repair_that_is_cut_off_leaves_no_empty_log_under_the_old_epoch() {
+    for commit_count in 0..4 {
+        let (mut author, _) = settled_pair();
+        let epoch = author.queue.epoch();
+        let key = first_row(&author, 0x10);
+        put(&author, &key, vec![1; 9]);
+        let repair = Repair::plan(&*author.store, &author.id(), &findings(&author)).unwrap();
+        let dying = Dying(Arc::clone(&author.store), commit_count.into());
+        let ended = repair.apply(&dying, NOW);
+        assert!(ended.is_ok() || commit_count < 3);
+        if findings(&author).is_empty() {
+            author.crash();
+            assert!(author.queue.epoch() > epoch, "after {commit_count} commits");
+        }
+    }
+}
+
 #[test]
 fn a_proof_of_a_fork_and_heads_to_reach_that_do_not_hold_are_set_aside_alone() {
     for (lengths, prefix) in [((1, 1), 0x30), ((1, 3), 0x31)] {
