@@ -10,7 +10,7 @@ use peermq_storage::{Batch, Store};
 
 use super::block::Content;
 use super::error::LogError;
-use super::{Decoded, Header, layout};
+use super::{Decoded, Header, blocks, layout};
 use crate::crypto::Salt;
 use crate::limits::{BODY_BATCH_SIZE_MAX, BODY_CHUNK_SIZE};
 
@@ -32,6 +32,13 @@ impl Abandoned {
         Some(Self { salt: header.salt, size: u64::from(*body_len), chunks })
     }
 
+    /// Those of the entries of a block that is to go, by its row; none of one that cannot be read.
+    #[must_use]
+    pub fn all_of(key: &[u8], block: Bytes) -> Vec<Self> {
+        let Ok(block) = blocks::parse(key, block) else { return Vec::new() };
+        block.entries().filter_map(|entry| Self::of(&entry.content())).collect()
+    }
+
     /// Bytes of the sealed body.
     #[must_use]
     pub const fn size(&self) -> u64 {
@@ -39,7 +46,7 @@ impl Abandoned {
     }
 
     /// Notes that the chunks belong to no entry.
-    pub(super) fn mark(&self, batch: &mut Batch) {
+    pub fn mark(&self, batch: &mut Batch) {
         batch.put(layout::staging(&self.salt), Bytes::new());
     }
 

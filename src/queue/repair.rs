@@ -21,6 +21,7 @@ use super::peer_book::PeerBook;
 use super::{EPOCH, Queue, check, row};
 use crate::limits::BACKUP_BATCH_SIZE;
 use crate::log;
+use crate::log::Abandoned;
 use crate::log::layout::{self, Keys};
 use crate::types::{Epoch, Id, UnixMs};
 
@@ -31,6 +32,8 @@ pub struct Repair {
     parts: BTreeMap<Part, Mending>,
     /// Rows to be set aside.
     aside: Vec<Bytes>,
+    /// The long bodies of each block of this node's log among them.
+    bodies: BTreeMap<Bytes, Vec<Abandoned>>,
 }
 
 /// What is to be done about one part.
@@ -50,7 +53,8 @@ impl Repair {
     /// # Errors
     /// [`QueueError::Store`].
     pub fn plan(store: &dyn Store, me: &Id, findings: &[Finding]) -> Result<Self, QueueError> {
-        let mut repair = Self { me: *me, parts: BTreeMap::new(), aside: Vec::new() };
+        let mut repair =
+            Self { me: *me, parts: BTreeMap::new(), aside: Vec::new(), bodies: BTreeMap::new() };
         for finding in findings {
             let mending = match (finding.remedy(), &finding.fault) {
                 (Remedy::Rebuild, _) => Mending::Rebuild,
@@ -72,6 +76,9 @@ impl Repair {
         for (part, mending) in repair.parts.clone() {
             for keys in rows_of(&peers, part, mending) {
                 repair.aside_all(store, [keys])?;
+            }
+            if let (Part::Log { epoch }, Mending::Forget | Mending::ForgetAll) = (part, mending) {
+                repair.abandon_bodies(store, epoch)?;
             }
         }
         Ok(repair)
@@ -95,6 +102,8 @@ impl Repair {
             put_epoch(&mut batch, epoch);
         }
         for key in self.aside.iter().filter(|key| epoch_key.as_ref() != Some(*key)) {
+            // Their chunks go at the next open.
+            self.bodies.get(key).into_iter().flatten().for_each(|body| body.mark(&mut batch));
             batch.remove(key.clone());
             if batch.size() >= BACKUP_BATCH_SIZE {
                 store.commit(std::mem::take(&mut batch))?;
@@ -131,6 +140,17 @@ impl Repair {
         let goes_on = newest.is_some_and(|newest| newest > damaged);
         let next = Epoch((now.0 / 1_000).max(damaged.0.saturating_add(1)));
         Ok((!goes_on).then_some(next))
+    }
+
+    fn abandon_bodies(&mut self, store: &dyn Store, epoch: Epoch) -> Result<(), QueueError> {
+        for pair in store.scan(layout::own_blocks(epoch).as_range()) {
+            let (key, block) = pair?;
+            let bodies = Abandoned::all_of(&key, block);
+            if !bodies.is_empty() {
+                self.bodies.insert(key, bodies);
+            }
+        }
+        Ok(())
     }
 
     fn aside_all(

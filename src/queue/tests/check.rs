@@ -1,6 +1,7 @@
 //! A check of a whole store: silent on a sound one, and naming each damaged row's part.
 
 use super::forks::{meet, readers};
+use super::long_bodies::send_long;
 use super::*;
 use crate::queue::check::{CheckObserver, Fault, Finding, Part, Remedy, check};
 
@@ -271,6 +272,21 @@ fn a_repair_that_is_cut_off_leaves_no_empty_log_under_the_old_epoch() {
             assert!(author.queue.epoch() > epoch, "after {commit_count} commits");
         }
     }
+}
+
+#[test]
+fn the_long_bodies_of_a_log_that_is_set_aside_go_at_the_next_open() {
+    let (mut author, mut reader) = author_and_reader();
+    send_long(&mut author, reader.id(), 5_000);
+    author.queue.commit().unwrap();
+    author.send_numbers(reader.id(), 0..9);
+    reader.receive_all(&mut author);
+    let chunks = |node: &Node| rows(node).iter().filter(|(key, _)| key[0] == 0x13).count();
+    assert_eq!(chunks(&author), 1);
+    let damaged = rows(&author).into_iter().rfind(|(key, _)| key[0] == 0x10).unwrap().0;
+    put(&author, &damaged, vec![1; 9]);
+    mend(&mut author);
+    assert_eq!(chunks(&author), 0);
 }
 
 #[test]

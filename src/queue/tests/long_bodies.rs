@@ -6,7 +6,7 @@ use crate::sync::body::Progress;
 
 const CHUNK: u64 = 32_768;
 
-fn send_long(author: &mut Node, to: Id, body_len: u64) {
+pub(super) fn send_long(author: &mut Node, to: Id, body_len: u64) {
     let draft = author.draft(to, b"its hash is not looked at here");
     author.queue.stage_body(&draft.salt, 0, Bytes::from(vec![1; 9]));
     author.queue.send(Draft { body: DraftBody::Staged { body_len }, ..draft }).unwrap();
