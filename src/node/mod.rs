@@ -45,6 +45,7 @@ mod opening;
 mod options;
 mod pairs;
 mod proving;
+mod random;
 mod reclaiming;
 mod sealing;
 mod send;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::clock::Clock;
 use super::error::NodeError;
 use super::pairs::Pairs;
+use super::random::Random;
 use crate::crypto::hash::{Hash, body_hash};
 use crate::crypto::{BodyKey, Identity, PairSecret, Salt, Salter, SealContext, Suite};
 use crate::limits::{BODY_CHUNK_TEXT_SIZE, INLINE_BODY_SIZE_MAX, SEAL_TAG_SIZE};
@@ -29,6 +30,7 @@ pub struct SendOptions {
 #[derive(Debug)]
 pub(super) struct Sealing {
     identity: Arc<Identity>,
+    random: Random,
     salter: Salter,
     pairs: Pairs,
     clock: Clock,
@@ -57,7 +59,7 @@ pub(super) struct Sheet {
 impl Sealing {
     pub(super) fn new(identity: Arc<Identity>, clock: Clock, epoch: Epoch) -> Self {
         let (salter, pairs) = (Salter::new(&identity), Pairs::new(Arc::clone(&identity)));
-        Self { identity, salter, pairs, clock, epoch }
+        Self { identity, random: Random::new(), salter, pairs, clock, epoch }
     }
 
     /// The secrets that this node shares with others.
@@ -105,8 +107,7 @@ impl Sealing {
         options: &SendOptions,
     ) -> Result<Sheet, NodeError> {
         let recipient = Recipient::Peer(*to.as_bytes());
-        let mut random = [0; 32];
-        getrandom::fill(&mut random).map_err(NodeError::Random)?;
+        let random = self.random.draw()?;
         let salt = self.salter.salt(&random, self.clock.unix_ns(), &recipient, plain);
         let idempotency = match &options.idempotency_key {
             Some(key) => {
