@@ -17,7 +17,8 @@ use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{CryptoError, PairSecret, Salt, hash};
+use super::hash::{self, Fields};
+use super::{CryptoError, PairSecret, Salt};
 use crate::limits::{BODY_CHUNK_SIZE, BODY_CHUNK_TEXT_SIZE, BODY_SIZE_MAX, SEAL_TAG_SIZE};
 use crate::types::{Epoch, Id};
 
@@ -56,14 +57,16 @@ impl BodyKey {
     /// The key of a body between two nodes.
     #[must_use]
     pub fn new(secret: &PairSecret, context: &SealContext) -> Self {
+        // Two pieces, since each costs; the secret goes no further than the hasher.
+        let fields = Fields::<CONTEXT_SIZE>::new()
+            .raw(context.author.as_bytes())
+            .raw(&context.recipient)
+            .number(context.epoch.0)
+            .tag(context.header_version)
+            .tag(context.suite.0)
+            .raw(&context.salt.0);
         let mut hasher = blake3::Hasher::new_from_context_key(&SEAL_CONTEXT);
-        hasher
-            .update(secret.as_bytes())
-            .update(context.author.as_bytes())
-            .update(&context.recipient)
-            .update(&context.epoch.0.to_be_bytes())
-            .update(&[context.header_version, context.suite.0])
-            .update(&context.salt.0);
+        hasher.update(secret.as_bytes()).update(fields.as_bytes());
         Self::from_bytes(&Zeroizing::new(*hasher.finalize().as_bytes()))
     }
 
@@ -241,6 +244,9 @@ const fn wrong_size(number: u32, expected: usize, got: usize) -> CryptoError {
 fn wide(size: usize) -> u64 {
     u64::try_from(size).expect("a size in memory fits u64")
 }
+
+/// Bytes of a [`SealContext`] as it is hashed.
+const CONTEXT_SIZE: usize = 32 + 32 + 8 + 1 + 1 + Salt::SIZE;
 
 static SEAL_CONTEXT: LazyLock<ContextKey> = LazyLock::new(|| hash_derive_key_context(hash::SEAL));
 
