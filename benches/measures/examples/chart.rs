@@ -68,17 +68,21 @@ fn draw(chart: &Chart, lines: &Lines, path: &Path) -> Outcome<()> {
         .build_cartesian_2d((first..last).log_scale(), 0.0..highest * 1.15)?;
     context.configure_mesh().disable_x_mesh().x_desc(chart.of).draw()?;
     for (number, (name, line)) in lines.iter().enumerate() {
-        let color = Palette99::pick(number).to_rgba();
+        let color = COLORS.into_iter().cycle().nth(number).unwrap_or(BLACK);
         let dots = line.iter().map(|(size, cost)| (*size, *cost));
         context
             .draw_series(LineSeries::new(dots, color.stroke_width(2)).point_size(3))?
             .label(name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], color));
     }
-    context.configure_series_labels().background_style(WHITE.mix(0.8)).draw()?;
+    // Costs start at 0 and lie far above: there is room below.
+    context.configure_series_labels().position(SeriesLabelPosition::LowerRight).draw()?;
     Ok(area.present()?)
 }
 
+/// One for each line.
+const COLORS: [RGBColor; 3] =
+    [RGBColor(0x1f, 0x77, 0xb4), RGBColor(0xd6, 0x27, 0x28), RGBColor(0x2c, 0xa0, 0x2c)];
 const CHARTS: [Chart; 3] = [
     Chart {
         figure: "G1",
