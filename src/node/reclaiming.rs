@@ -8,6 +8,7 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::clock::Clock;
 use super::error::NodeError;
@@ -19,13 +20,10 @@ use crate::queue::{Intent, Keep, Pass};
 
 /// Frees space for as long as the node is there.
 pub(super) async fn run(node: Weak<Inner>, mut litter: watch::Receiver<u64>, keep: Keep) {
-    loop {
-        let due = tokio::time::timeout(Duration::from_millis(RECLAIM_AFTER_MS), litter.changed());
-        let worth = match due.await {
-            Ok(Ok(())) => Worth::Half,
-            Ok(Err(_)) => return,
-            Err(_) => Worth::Any,
-        };
+    let mut rounds = interval(Duration::from_millis(RECLAIM_AFTER_MS));
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    rounds.tick().await; // The first one is at once.
+    while let Some(worth) = next_worth(&mut rounds, &mut litter).await {
         let Some((storage, clock)) = node.upgrade().map(|node| (node.storage.clone(), node.clock))
         else {
             return;
@@ -34,6 +32,15 @@ pub(super) async fn run(node: Weak<Inner>, mut litter: watch::Receiver<u64>, kee
             tracing::debug!(%error, "no space was freed");
             return;
         }
+    }
+}
+
+/// What the next pass is for; none once nobody tells of litter any more. However often that comes,
+/// it puts off no round.
+async fn next_worth(rounds: &mut Interval, litter: &mut watch::Receiver<u64>) -> Option<Worth> {
+    tokio::select! {
+        _ = rounds.tick() => Some(Worth::Any),
+        told = litter.changed() => told.is_ok().then_some(Worth::Half),
     }
 }
 
@@ -63,4 +70,30 @@ pub(super) async fn pass(
         };
     }
     Ok(pass.freed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn litter_that_keeps_coming_puts_off_no_round() {
+        let (tell, mut litter) = watch::channel(0_u64);
+        let mut rounds = interval(Duration::from_mins(10));
+        rounds.tick().await;
+        let teller = tokio::spawn(async move {
+            for count in 1..=9 {
+                tokio::time::sleep(Duration::from_mins(3)).await;
+                let _ = tell.send(count);
+            }
+        });
+        let mut seen = Vec::new();
+        while let Some(worth) = next_worth(&mut rounds, &mut litter).await {
+            seen.push(worth);
+        }
+        teller.await.unwrap();
+        let any: Vec<_> =
+            (0..).zip(&seen).filter(|(_, worth)| **worth == Worth::Any).map(|(at, _)| at).collect();
+        assert_eq!((seen.len(), any), (11, vec![3, 7]), "{seen:?}");
+    }
 }
