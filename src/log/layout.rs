@@ -213,14 +213,14 @@ pub fn received_chunk(
     seq: Seq,
     number: u32,
 ) -> Bytes {
-    let body = received_chunk_prefix(author, epoch, recipient, seq);
-    Bytes::from([&body[..], &number.to_be_bytes()].concat())
-}
-
-/// All chunks of one long body that was received.
-#[must_use]
-pub fn received_chunks(author: u32, epoch: Epoch, recipient: &Recipient, seq: Seq) -> Keys {
-    Keys::under(&received_chunk_prefix(author, epoch, recipient, seq))
+    let fields = [
+        &author.to_be_bytes()[..],
+        &epoch.0.to_be_bytes(),
+        &recipient.to_bytes(),
+        &seq.0.to_be_bytes(),
+        &number.to_be_bytes(),
+    ];
+    key(RECEIVED_CHUNK, fields)
 }
 
 /// 65 536 seqs of one set.
@@ -239,12 +239,6 @@ pub fn set_chunks(owner: u32, epoch: Epoch, kind: u8) -> Keys {
 #[must_use]
 pub fn acked_chunk(peer: u32, epoch: Epoch, kind: u8, number: u64) -> Bytes {
     bitmap(ACKED_CHUNK, peer, epoch, kind, &number.to_be_bytes())
-}
-
-/// All of what a peer has acknowledged in one way.
-#[must_use]
-pub fn acked_chunks(peer: u32, epoch: Epoch, kind: u8) -> Keys {
-    Keys::under(&bitmap(ACKED_CHUNK, peer, epoch, kind, &[]))
 }
 
 /// A peer's newest receipt for one window of seqs.
@@ -356,16 +350,6 @@ pub fn delivery(peer: u32, epoch: Epoch) -> Bytes {
 #[must_use]
 pub fn last_number(key: &[u8]) -> Option<u64> {
     key.last_chunk().map(|number| u64::from_be_bytes(*number))
-}
-
-fn received_chunk_prefix(author: u32, epoch: Epoch, recipient: &Recipient, seq: Seq) -> Bytes {
-    let fields = [
-        &author.to_be_bytes()[..],
-        &epoch.0.to_be_bytes(),
-        &recipient.to_bytes(),
-        &seq.0.to_be_bytes(),
-    ];
-    key(RECEIVED_CHUNK, fields)
 }
 
 fn bitmap(prefix: u8, owner: u32, epoch: Epoch, kind: u8, number: &[u8]) -> Bytes {

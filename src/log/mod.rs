@@ -190,21 +190,6 @@ impl Log {
         self.blocks.root(store, length).map(Some)
     }
 
-    /// The length at the end of the block that holds an entry; `None` past the log's end.
-    ///
-    /// # Errors
-    /// [`LogError`] when the store fails or is damaged.
-    pub fn block_end_at_or_after(
-        &mut self,
-        store: &dyn Store,
-        index: Index,
-    ) -> Result<Option<u64>, LogError> {
-        if index.0 >= self.length() {
-            return Ok(None);
-        }
-        self.blocks.holding(store, index.0).map(|block| Some(block.end()))
-    }
-
     /// The seq that the next entry to a recipient gets: how many there are.
     ///
     /// # Errors

@@ -10,23 +10,23 @@ use super::error::QueueError;
 use super::received_block::{Lens, ReceivedBlock, StoredContent, StoredEntry};
 use super::received_block_builder::ReceivedBlockBuilder;
 use crate::limits::REWRITE_READ_SIZE;
-use crate::log::{RewriteStep, Rewritten, Worth, layout, leaf_hash};
+use crate::log::{Rewritten, Worth, layout, leaf_hash};
 use crate::types::{Index, Seq};
 
 impl AuthorLog {
-    /// Writes blocks anew without what was dropped, as many as one step may read. Places in the step
-    /// are seqs.
+    /// Writes blocks anew without what was dropped, from a seq on, as many as one step may read.
+    /// Places in what it comes to are seqs.
     pub(super) fn rewrite(
         &mut self,
         store: &dyn Store,
-        step: &RewriteStep,
+        (from, worth): (u64, Worth),
         batch: &mut Batch,
     ) -> Result<Rewritten, QueueError> {
         let LogKey { author, epoch } = self.key;
-        let rewritten = Rewritten { settled: step.from, ..Rewritten::default() };
-        let mut writer = Writer { worth: step.worth, group: None, rewritten, is_settled: true };
+        let rewritten = Rewritten { settled: from, ..Rewritten::default() };
+        let mut writer = Writer { worth, group: None, rewritten, is_settled: true };
         let mut read = 0;
-        let keys = layout::received_blocks_from(author, epoch, Seq(step.from));
+        let keys = layout::received_blocks_from(author, epoch, Seq(from));
         for pair in store.scan(keys.as_range()) {
             let (key, bytes) = pair?;
             let last = layout::last_number(&key).expect("the key of a block ends with its seq");

@@ -123,7 +123,7 @@ impl Queue {
         let stepped = match pass.at {
             At::Start => Ok(self.start(pass)),
             At::Own(epoch, from) => self.reclaim_own(pass, epoch, from, now),
-            At::Received(key, from) => self.reclaim_received(pass, key, from, now),
+            At::Received(key, from) => self.reclaim_received(pass, key, from),
             At::End => Ok(pass),
         };
         self.watch(stepped)
@@ -174,20 +174,13 @@ impl Queue {
         Ok(self.after_step(pass, next, rewritten))
     }
 
-    fn reclaim_received(
-        &mut self,
-        pass: Pass,
-        key: LogKey,
-        from: u64,
-        now: UnixMs,
-    ) -> Result<Pass, QueueError> {
+    fn reclaim_received(&mut self, pass: Pass, key: LogKey, from: u64) -> Result<Pass, QueueError> {
         let mut scratch = Batch::new();
         let batch = if pass.intent == Intent::Free { &mut self.batch } else { &mut scratch };
         let Some(log) = self.inbox.logs.get_mut(&key) else {
             return Ok(Pass { at: self.life_after(pass.at), ..pass });
         };
-        let step = RewriteStep { from, end: log.durable(), worth: pass.worth, now };
-        let rewritten = log.rewrite(&*self.store, &step, batch)?;
+        let rewritten = log.rewrite(&*self.store, (from, pass.worth), batch)?;
         let next = rewritten.next.map(|from| At::Received(key, from));
         let floor = self.reclaim.received_floors.entry(key).or_default();
         if pass.intent == Intent::Free && *floor == from {

@@ -56,9 +56,9 @@ impl World {
             self.expect(draft, *place);
         }
         let mut at = before;
-        while let Some(end) = self.log.block_end_at_or_after(&self.store, Index(at)).unwrap() {
-            self.ends.push(end);
-            at = end;
+        while at < self.log.length() {
+            at = self.log.blocks.holding(&self.store, at).unwrap().end();
+            self.ends.push(at);
         }
         appended
     }
