@@ -2,11 +2,11 @@
 //! that the log's author has to reach.
 
 use super::Queue;
-use super::author_log::AuthorLog;
 use super::dispatch::LogKey;
 use super::error::QueueError;
 use super::forks::Fork;
 use super::peer_book::PeerState;
+use super::received::author_log::AuthorLog;
 use crate::limits::CHECKPOINT_COUNT_MAX;
 use crate::log::SignedHead;
 use crate::planted;

@@ -4,13 +4,13 @@ use peermq_storage::Store;
 
 use super::dispatch::LogKey;
 use super::error::QueueError;
-use super::inbox::Inbox;
 use super::listing::{Cursor, Fill, ListState, Listed, Page};
 use super::offer::{Offer, OfferBody, TakeBudget};
-use super::outbox::Outbox;
 use super::peer_book::PeerBook;
-use super::sets::Kind;
-use super::sizes::read_block;
+use super::received::inbox::Inbox;
+use super::received::sets::Kind;
+use super::received::sizes::read_block;
+use super::sent::outbox::Outbox;
 use crate::limits::PAGE_COUNT_MAX;
 use crate::log::{Content, Decoded, Header, OwnEntry, plain_text_size};
 use crate::types::{Epoch, Id, Recipient, Seq};

@@ -12,48 +12,35 @@
 //! left unread never comes back to it; so nothing that was archived or cleared is offered again,
 //! whatever is received, repeated or crashes in between. After an error that
 //! [`is_fatal`](QueueError::is_fatal) memory may be ahead of the disk: the queue takes nothing more.
+//!
+//! `writing` and `reading` say all that can be done; `received` and `sent` hold what it is
+//! done to, and the rest is beside the two: who may, how much, what has forked, what may go.
 //! Deliberately absent: clock, randomness, threads, and keys: bodies stay sealed here.
 
-mod author_log;
 mod backup;
 mod bitmaps;
-mod bodies;
 mod changes;
 pub mod check;
 mod comparing;
-mod deliveries;
 mod disk;
 mod dispatch;
 mod error;
-mod fetching;
 mod figures;
 mod forks;
-mod inbox;
 mod listing;
 mod lists;
-mod lives;
-mod marking;
-mod moved;
 mod offer;
-mod outbox;
 mod peer_book;
 mod place;
-mod proving;
 mod quota;
 mod reading;
-mod recall;
-mod receipts;
-mod received_block;
-mod received_block_builder;
-mod received_rewrite;
+mod received;
 mod reclaim;
 mod repair;
 mod row;
+mod sent;
 mod seq_set;
-mod sets;
-mod sizes;
 mod standing;
-mod taking;
 mod writing;
 
 #[cfg(test)]
@@ -63,24 +50,24 @@ use peermq_storage::{Batch, Store};
 
 pub use backup::{BackupId, Record, RecordReader, RecordWriter};
 pub use changes::{Changes, Reborn};
-pub use deliveries::AckedSets;
 pub use disk::DiskFull;
 pub use dispatch::ReaderId;
 pub use error::QueueError;
-pub use fetching::Wanted;
 pub use figures::PeerFigures;
 pub use forks::Fork;
 pub use listing::{Cursor, CursorError, ListSet, ListState, Listed, Page};
-pub use lives::{NewLife, Serving};
 pub use offer::{Offer, OfferBody, TakeBudget};
-pub use outbox::Sent;
 pub use peer_book::{Peer, PeerState};
 pub use place::Place;
-pub use proving::Receipted;
 pub use quota::{Quota, Usage};
+pub use received::fetching::Wanted;
+pub use received::sets::Mark;
 pub use reclaim::{Intent, Keep, Pass};
 pub use repair::Repair;
-pub use sets::Mark;
+pub use sent::deliveries::AckedSets;
+pub use sent::lives::{NewLife, Serving};
+pub use sent::outbox::Sent;
+pub use sent::proving::Receipted;
 pub use standing::Stale;
 pub use writing::Acknowledged;
 
@@ -92,10 +79,10 @@ use crate::types::{Epoch, Id, Recipient, UnixMs};
 use backup::Backups;
 use dispatch::{Dispatch, LogKey};
 use forks::Forks;
-use inbox::Inbox;
-use outbox::Outbox;
 use peer_book::PeerBook;
+use received::inbox::Inbox;
 use reclaim::Reclaim;
+use sent::outbox::Outbox;
 
 /// All of a node's durable state.
 #[derive(Debug)]

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use super::author_log::AuthorLog;
 use super::error::QueueError;
-use super::received_block::{StoredContent, StoredEntry};
+use super::received::author_log::AuthorLog;
+use super::received::block::{StoredContent, StoredEntry};
 use crate::limits::EAGER_BODY_SIZE_MAX;
 use crate::log::{Decoded, Header};
 use crate::types::{Epoch, Id, Index, Seq, UnixMs};

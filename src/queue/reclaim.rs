@@ -13,11 +13,11 @@ use std::collections::{BTreeMap, VecDeque};
 use peermq_storage::{Batch, Store};
 
 use super::Queue;
-use super::deliveries::Delivery;
 use super::dispatch::LogKey;
 use super::error::QueueError;
-use super::outbox::Outbox;
 use super::peer_book::PeerBook;
+use super::sent::deliveries::Delivery;
+use super::sent::outbox::Outbox;
 use crate::limits::LITTER_COUNT_MIN;
 use crate::log::{Abandoned, RewriteStep, Rewritten, Worth};
 use crate::planted;

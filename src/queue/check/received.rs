@@ -8,12 +8,12 @@ use super::{CheckObserver, unreadable};
 use crate::crypto::Verifier;
 use crate::crypto::hash::{Hash, body_hash};
 use crate::log::{Decoded, Header, InboxTree, Peaks, layout, leaf_hash};
-use crate::queue::author_log::{AuthorLog, Tally};
-use crate::queue::bodies::Bodies;
 use crate::queue::dispatch::LogKey;
 use crate::queue::error::QueueError;
-use crate::queue::received_block::{ReceivedBlock, StoredContent, StoredEntry};
-use crate::queue::sets::{Kind, Mark};
+use crate::queue::received::author_log::{AuthorLog, Tally};
+use crate::queue::received::block::{ReceivedBlock, StoredContent, StoredEntry};
+use crate::queue::received::bodies::Bodies;
+use crate::queue::received::sets::{Kind, Mark};
 use crate::types::{Id, Recipient, Seq};
 
 /// Looks at one life of an author's log.

@@ -10,9 +10,9 @@ use super::{CheckObserver, unreadable};
 use crate::crypto::Verifier;
 use crate::crypto::hash::Hash;
 use crate::log::{self, InboxTree, LogFault, LogObserver, Peaks, layout};
-use crate::queue::deliveries::Delivery;
 use crate::queue::error::QueueError;
 use crate::queue::peer_book::PeerBook;
+use crate::queue::sent::deliveries::Delivery;
 use crate::types::{Epoch, Id, Recipient, Seq};
 
 /// Looks at one life of this node's log, and at each peer's acknowledgements of it.

@@ -8,16 +8,16 @@ use std::ops::Range;
 
 use peermq_storage::Store;
 
-use super::dispatch::LogKey;
-use super::error::QueueError;
-use super::received_block::ReceivedBlock;
+use super::block::ReceivedBlock;
 use crate::limits::SIZE_BLOCK_COUNT_MAX;
 use crate::log::layout;
+use crate::queue::dispatch::LogKey;
+use crate::queue::error::QueueError;
 use crate::types::Seq;
 
 /// Sizes of the blocks asked for last, by log and the seq of their last entry.
 #[derive(Debug, Default)]
-pub(super) struct Sizes {
+pub(in crate::queue) struct Sizes {
     kept: BTreeMap<(LogKey, u64), BlockSizes>,
 }
 
@@ -33,7 +33,7 @@ struct BlockSizes {
 
 impl Sizes {
     /// Bytes of headers and inline bodies of `seqs`, in a log that ends at `end` with `size` bytes.
-    pub(super) fn of_run(
+    pub(in crate::queue) fn of_run(
         &mut self,
         store: &dyn Store,
         log: LogKey,
@@ -48,7 +48,7 @@ impl Sizes {
     }
 
     /// Forgets the blocks asked for: others may have taken their place.
-    pub(super) fn forget(&mut self) {
+    pub(in crate::queue) fn forget(&mut self) {
         self.kept.clear();
     }
 
@@ -86,7 +86,7 @@ impl BlockSizes {
 }
 
 /// The block that holds a received entry.
-pub(super) fn read_block(
+pub(in crate::queue) fn read_block(
     store: &dyn Store,
     log: LogKey,
     seq: Seq,

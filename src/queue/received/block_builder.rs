@@ -1,6 +1,6 @@
 //! Writing a received block: columns grow entry by entry and are joined once.
 
-use super::received_block::{
+use super::block::{
     BLOCK_VERSION, HEAD_SIZE, KIND_APART, KIND_DROPPED, KIND_GONE, KIND_INLINE, Lens, ROW_SIZE,
     StoredContent, StoredEntry,
 };
@@ -10,7 +10,7 @@ use crate::types::{Index, Seq};
 
 /// A received block in the making.
 #[derive(Debug, Clone)]
-pub(super) struct ReceivedBlockBuilder {
+pub(in crate::queue) struct ReceivedBlockBuilder {
     first_index: Index,
     size_before: u64,
     size_after: u64,
@@ -31,7 +31,7 @@ struct Columns<'a> {
 
 impl ReceivedBlockBuilder {
     /// A block that begins with `first`. `size_before` is what all blocks before it held.
-    pub(super) fn new(first: &ReceivedEntry, size_before: u64) -> Self {
+    pub(in crate::queue) fn new(first: &ReceivedEntry, size_before: u64) -> Self {
         let mut block = Self::begin(first.index, first.seq, size_before);
         let fits = block.push(first);
         assert!(fits, "an empty block has room for any one entry");
@@ -39,7 +39,7 @@ impl ReceivedBlockBuilder {
     }
 
     /// An empty block for entries from a place on.
-    pub(super) fn begin(first_index: Index, first: Seq, size_before: u64) -> Self {
+    pub(in crate::queue) fn begin(first_index: Index, first: Seq, size_before: u64) -> Self {
         let (rows, headers, bodies) = (Vec::new(), Vec::new(), Vec::new());
         Self {
             first_index,
@@ -54,24 +54,24 @@ impl ReceivedBlockBuilder {
 
     /// Adds the next entry, unless the block is full or its index too far from the first's.
     #[must_use]
-    pub(super) fn push(&mut self, entry: &ReceivedEntry) -> bool {
+    pub(in crate::queue) fn push(&mut self, entry: &ReceivedEntry) -> bool {
         self.push_columns(entry.index, entry.seq, Columns::of_received(entry))
     }
 
     /// Adds the next entry of another block, unless this one is full or its index too far from the
     /// first's.
     #[must_use]
-    pub(super) fn push_stored(&mut self, entry: &StoredEntry) -> bool {
+    pub(in crate::queue) fn push_stored(&mut self, entry: &StoredEntry) -> bool {
         self.push_columns(entry.index, entry.seq, Columns::of_stored(&entry.content))
     }
 
     /// Bytes of headers and bodies in this block and all before it, as they came.
-    pub(super) const fn size_after(&self) -> u64 {
+    pub(in crate::queue) const fn size_after(&self) -> u64 {
         self.size_after
     }
 
     /// The seq of the last entry, and the columns joined.
-    pub(super) fn finish(self) -> (Seq, Vec<u8>) {
+    pub(in crate::queue) fn finish(self) -> (Seq, Vec<u8>) {
         let mut bytes = Vec::with_capacity(self.size());
         let count = u16::try_from(self.rows.len()).expect("a block has at most 256 entries");
         bytes.push(BLOCK_VERSION);
@@ -85,7 +85,7 @@ impl ReceivedBlockBuilder {
     }
 
     /// Bytes of the block.
-    pub(super) fn size(&self) -> usize {
+    pub(in crate::queue) fn size(&self) -> usize {
         HEAD_SIZE + self.rows.len() * ROW_SIZE + self.headers.len() + self.bodies.len()
     }
 
@@ -143,10 +143,10 @@ mod tests {
     use bytes::Bytes;
     use proptest::prelude::*;
 
-    use super::super::received_block::{ReceivedBlock, StoredContent};
     use super::*;
     use crate::crypto::hash::Hash;
     use crate::log::Decoded;
+    use crate::queue::received::block::{ReceivedBlock, StoredContent};
     use crate::types::Recipient;
 
     fn entry(seq: u64, index: u64, parts: &(Vec<u8>, Option<Vec<u8>>)) -> ReceivedEntry {

@@ -2,35 +2,40 @@
 
 use std::ops::Range;
 
-use super::bitmaps::Chunk;
 use super::sets::{Kind, Mark, unread};
 use crate::planted;
+use crate::queue::bitmaps::Chunk;
 use crate::types::Ranges;
 
 /// What a mark changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Moved {
+pub(in crate::queue) struct Moved {
     /// Seqs that were unread.
-    pub(super) from_unread: Ranges,
+    pub(in crate::queue) from_unread: Ranges,
     /// Those among them whose body is missing.
-    pub(super) missing: Ranges,
+    pub(in crate::queue) missing: Ranges,
     /// Those among them whose long body is held.
-    pub(super) held: Ranges,
+    pub(in crate::queue) held: Ranges,
     /// Seqs that were archived.
-    pub(super) from_archived: Ranges,
+    pub(in crate::queue) from_archived: Ranges,
     /// Seqs whose held long body is of no use any more.
-    pub(super) freed: Ranges,
+    pub(in crate::queue) freed: Ranges,
 }
 
 impl Moved {
     /// Whether no seq changed its set.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::queue) fn is_empty(&self) -> bool {
         self.from_unread.is_empty() && self.from_archived.is_empty()
     }
 }
 
 /// Marks the seqs of `piece`, which lies in `chunk`.
-pub(super) fn mark(chunk: &mut Chunk<6>, piece: &Range<u64>, to: Mark, moved: &mut Moved) {
+pub(in crate::queue) fn mark(
+    chunk: &mut Chunk<6>,
+    piece: &Range<u64>,
+    to: Mark,
+    moved: &mut Moved,
+) {
     let (usable_to, missing_to) = match to {
         Mark::Unread => return,
         Mark::Archived => (Some(Kind::Archived), None),

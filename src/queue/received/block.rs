@@ -21,14 +21,14 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::error::QueueError;
 use crate::crypto::hash::Hash;
 use crate::limits::{BLOCK_ENTRY_COUNT_MAX, INLINE_BODY_SIZE_MAX};
+use crate::queue::error::QueueError;
 use crate::types::{Index, Seq};
 
 /// Entries as stored: a view of the stored bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ReceivedBlock {
+pub(in crate::queue) struct ReceivedBlock {
     first: u64,
     end: u64,
     headers_at: usize,
@@ -38,15 +38,15 @@ pub(super) struct ReceivedBlock {
 
 /// One entry of a received block, as slices of the block.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct StoredEntry {
-    pub(super) seq: Seq,
-    pub(super) index: Index,
-    pub(super) content: StoredContent,
+pub(in crate::queue) struct StoredEntry {
+    pub(in crate::queue) seq: Seq,
+    pub(in crate::queue) index: Index,
+    pub(in crate::queue) content: StoredContent,
 }
 
 /// What a received block holds of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum StoredContent {
+pub(in crate::queue) enum StoredContent {
     /// The header, and the sealed body when it is inline.
     Entry { header: Bytes, body: Option<Bytes> },
     /// The leaf hash: the author had no more.
@@ -57,9 +57,9 @@ pub(super) enum StoredContent {
 
 /// Bytes of a header and of the body beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Lens {
-    pub(super) header: u8,
-    pub(super) body: u16,
+pub(in crate::queue) struct Lens {
+    pub(in crate::queue) header: u8,
+    pub(in crate::queue) body: u16,
 }
 
 /// An entry's row.
@@ -73,7 +73,7 @@ struct Row {
 impl ReceivedBlock {
     /// Takes a block as it was stored under `last`, the seq of its last entry. Every length and
     /// offset is checked.
-    pub(super) fn parse(last: Seq, bytes: Bytes) -> Result<Self, QueueError> {
+    pub(in crate::queue) fn parse(last: Seq, bytes: Bytes) -> Result<Self, QueueError> {
         Self::checked(last, bytes).ok_or(QueueError::Damaged("a block of received entries"))
     }
 
@@ -102,27 +102,30 @@ impl ReceivedBlock {
     }
 
     /// Bytes of the block.
-    pub(super) const fn size(&self) -> usize {
+    pub(in crate::queue) const fn size(&self) -> usize {
         self.bytes.len()
     }
 
     /// The seqs of its entries.
-    pub(super) const fn seqs(&self) -> Range<u64> {
+    pub(in crate::queue) const fn seqs(&self) -> Range<u64> {
         self.first..self.end
     }
 
     /// Bytes of headers and bodies in all blocks before it.
-    pub(super) fn size_before(&self) -> u64 {
+    pub(in crate::queue) fn size_before(&self) -> u64 {
         self.number_at(SIZE_BEFORE_AT)
     }
 
     /// Bytes of each entry's header and inline body as they came, in order.
-    pub(super) fn sizes(&self) -> impl Iterator<Item = usize> + '_ {
+    pub(in crate::queue) fn sizes(&self) -> impl Iterator<Item = usize> + '_ {
         self.rows().map(|row| row.size())
     }
 
     /// The entries from `seq` on, in order.
-    pub(super) fn entries_from(&self, seq: Seq) -> impl Iterator<Item = StoredEntry> + '_ {
+    pub(in crate::queue) fn entries_from(
+        &self,
+        seq: Seq,
+    ) -> impl Iterator<Item = StoredEntry> + '_ {
         let (mut header_at, mut body_at) = (self.headers_at, self.bodies_at);
         let entries = self.rows().zip(self.first..).map(move |(row, place)| {
             let at = (header_at, body_at);
@@ -171,7 +174,7 @@ impl ReceivedBlock {
 
 impl Lens {
     /// Of a header, and a body that is empty or inline.
-    pub(super) fn of(header: &[u8], body: &[u8]) -> Self {
+    pub(in crate::queue) fn of(header: &[u8], body: &[u8]) -> Self {
         Self {
             header: u8::try_from(header.len()).expect("no header exceeds 255 bytes"),
             body: u16::try_from(body.len()).expect("an inline body is at most 4 096 bytes"),
@@ -207,13 +210,13 @@ impl Row {
     }
 }
 
-pub(super) const BLOCK_VERSION: u8 = 1;
-pub(super) const KIND_INLINE: u8 = 0;
-pub(super) const KIND_APART: u8 = 1;
-pub(super) const KIND_GONE: u8 = 2;
-pub(super) const KIND_DROPPED: u8 = 3;
-pub(super) const HEAD_SIZE: usize = SIZE_BEFORE_AT + 8;
-pub(super) const ROW_SIZE: usize = 8;
+pub(in crate::queue) const BLOCK_VERSION: u8 = 1;
+pub(in crate::queue) const KIND_INLINE: u8 = 0;
+pub(in crate::queue) const KIND_APART: u8 = 1;
+pub(in crate::queue) const KIND_GONE: u8 = 2;
+pub(in crate::queue) const KIND_DROPPED: u8 = 3;
+pub(in crate::queue) const HEAD_SIZE: usize = SIZE_BEFORE_AT + 8;
+pub(in crate::queue) const ROW_SIZE: usize = 8;
 const FIRST_INDEX_AT: usize = 3;
 const SIZE_BEFORE_AT: usize = FIRST_INDEX_AT + 8;
 const LEAF_SIZE: usize = 32;

@@ -5,18 +5,18 @@ use bytes::Bytes;
 use peermq_storage::{Batch, Store};
 
 use super::author_log::AuthorLog;
-use super::dispatch::LogKey;
-use super::error::QueueError;
-use super::received_block::{Lens, ReceivedBlock, StoredContent, StoredEntry};
-use super::received_block_builder::ReceivedBlockBuilder;
+use super::block::{Lens, ReceivedBlock, StoredContent, StoredEntry};
+use super::block_builder::ReceivedBlockBuilder;
 use crate::limits::REWRITE_READ_SIZE;
 use crate::log::{Rewritten, Worth, layout, leaf_hash};
+use crate::queue::dispatch::LogKey;
+use crate::queue::error::QueueError;
 use crate::types::{Index, Seq};
 
 impl AuthorLog {
     /// Writes blocks anew without what was dropped, from a seq on, as many as one step may read.
     /// Places in what it comes to are seqs.
-    pub(super) fn rewrite(
+    pub(in crate::queue) fn rewrite(
         &mut self,
         store: &dyn Store,
         (from, worth): (u64, Worth),

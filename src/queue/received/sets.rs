@@ -16,11 +16,11 @@ use std::ops::Range;
 
 use peermq_storage::{Batch, Store};
 
-use super::bitmaps::{Bitmaps, Chunk, Rows};
-use super::error::QueueError;
 use super::moved::{Moved, mark};
-use super::seq_set::pieces;
 use crate::log::layout;
+use crate::queue::bitmaps::{Bitmaps, Chunk, Rows};
+use crate::queue::error::QueueError;
+use crate::queue::seq_set::pieces;
 use crate::types::{Epoch, Ranges, Seq};
 
 /// What became of an entry.
@@ -40,14 +40,14 @@ pub enum Mark {
 
 impl Mark {
     /// Whether a reader may still ask for the body.
-    pub(super) const fn is_kept(self) -> bool {
+    pub(in crate::queue) const fn is_kept(self) -> bool {
         matches!(self, Self::Unread | Self::Archived)
     }
 }
 
 /// A set that is kept: each mark but unread, and where long bodies are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::queue) enum Kind {
     Archived,
     Cleared,
     Rejected,
@@ -61,26 +61,30 @@ pub(super) enum Kind {
 
 /// The sets of one life of an author's log.
 #[derive(Debug)]
-pub(super) struct Sets {
+pub(in crate::queue) struct Sets {
     bitmaps: Bitmaps<6>,
 }
 
 impl Sets {
     /// The sets of an author's log as they stand in the store.
-    pub(super) fn new(author: u32, epoch: Epoch) -> Self {
+    pub(in crate::queue) fn new(author: u32, epoch: Epoch) -> Self {
         let rows = Rows { key: layout::set_chunk, owner: author, epoch };
         Self { bitmaps: Bitmaps::new(rows, are_consistent) }
     }
 
     /// What became of a received entry.
-    pub(super) fn mark_of(&mut self, store: &dyn Store, seq: Seq) -> Result<Mark, QueueError> {
+    pub(in crate::queue) fn mark_of(
+        &mut self,
+        store: &dyn Store,
+        seq: Seq,
+    ) -> Result<Mark, QueueError> {
         let chunk = self.bitmaps.chunk(store, seq.0)?;
         let found = SETTLED.iter().find(|(kind, _)| chunk.contains(kind.index(), seq.0));
         Ok(found.map_or(Mark::Unread, |(_, mark)| *mark))
     }
 
     /// Whether one of the kept sets holds a seq.
-    pub(super) fn contains(
+    pub(in crate::queue) fn contains(
         &mut self,
         store: &dyn Store,
         kind: Kind,
@@ -90,7 +94,7 @@ impl Sets {
     }
 
     /// What one of the kept sets holds of a window.
-    pub(super) fn within(
+    pub(in crate::queue) fn within(
         &mut self,
         store: &dyn Store,
         kind: Kind,
@@ -105,7 +109,7 @@ impl Sets {
     }
 
     /// The first seqs of one of the kept sets in a window, at most `count_max` of them.
-    pub(super) fn first_some(
+    pub(in crate::queue) fn first_some(
         &mut self,
         store: &dyn Store,
         kind: Kind,
@@ -127,7 +131,7 @@ impl Sets {
     }
 
     /// What is unread of a window of received seqs.
-    pub(super) fn unread(
+    pub(in crate::queue) fn unread(
         &mut self,
         store: &dyn Store,
         window: Range<u64>,
@@ -140,7 +144,7 @@ impl Sets {
     }
 
     /// The lowest unread seq of a window of received seqs.
-    pub(super) fn first_unread(
+    pub(in crate::queue) fn first_unread(
         &mut self,
         store: &dyn Store,
         window: Range<u64>,
@@ -149,7 +153,7 @@ impl Sets {
     }
 
     /// The lowest seq of a window that is in none of the sets.
-    pub(super) fn first_outside(
+    pub(in crate::queue) fn first_outside(
         &mut self,
         store: &dyn Store,
         kinds: &[Kind],
@@ -166,7 +170,7 @@ impl Sets {
     }
 
     /// The lowest seq of a window that is in one of the sets.
-    pub(super) fn first_inside(
+    pub(in crate::queue) fn first_inside(
         &mut self,
         store: &dyn Store,
         kinds: &[Kind],
@@ -184,7 +188,7 @@ impl Sets {
 
     /// What one of the kept sets holds of a piece of one chunk, as far as `count_max` runs tell:
     /// also where that ends.
-    pub(super) fn some_within(
+    pub(in crate::queue) fn some_within(
         &mut self,
         store: &dyn Store,
         kind: Kind,
@@ -200,7 +204,7 @@ impl Sets {
     /// Marks received seqs, forward only: what is past the mark already stays as it is, and so
     /// does a missing body's seq that is to be archived. Cleared without its body is gone, and
     /// only what has no body can be gone.
-    pub(super) fn mark(
+    pub(in crate::queue) fn mark(
         &mut self,
         store: &dyn Store,
         seqs: Range<u64>,
@@ -214,14 +218,14 @@ impl Sets {
     }
 
     /// An entry came that cannot be acknowledged as stored yet.
-    pub(super) fn miss(&mut self, store: &dyn Store, seq: Seq) -> Result<(), QueueError> {
+    pub(in crate::queue) fn miss(&mut self, store: &dyn Store, seq: Seq) -> Result<(), QueueError> {
         self.bitmaps.edit(store, seq.0, |chunk| chunk.insert(Kind::Missing.index(), &one(seq)))?;
         Ok(())
     }
 
     /// An entry came that is done with: its author has no body of it any more, or it was marked
     /// before this store forgot.
-    pub(super) fn settle(
+    pub(in crate::queue) fn settle(
         &mut self,
         store: &dyn Store,
         kind: Kind,
@@ -232,7 +236,7 @@ impl Sets {
     }
 
     /// A missing long body is wholly here now.
-    pub(super) fn hold(&mut self, store: &dyn Store, seq: Seq) -> Result<(), QueueError> {
+    pub(in crate::queue) fn hold(&mut self, store: &dyn Store, seq: Seq) -> Result<(), QueueError> {
         self.bitmaps.edit(store, seq.0, |chunk| {
             chunk.remove(Kind::Missing.index(), &one(seq));
             chunk.insert(Kind::Held.index(), &one(seq));
@@ -240,19 +244,19 @@ impl Sets {
     }
 
     /// Bytes that the changes take up in a batch, at most.
-    pub(super) const fn staged_size(&self) -> usize {
+    pub(in crate::queue) const fn staged_size(&self) -> usize {
         self.bitmaps.staged_size()
     }
 
     /// Puts what has changed into the batch.
-    pub(super) fn stage(&mut self, batch: &mut Batch) {
+    pub(in crate::queue) fn stage(&mut self, batch: &mut Batch) {
         self.bitmaps.stage(batch);
     }
 }
 
 impl Kind {
     /// Its bitmap, and the byte in its rows' keys.
-    pub(super) const fn index(self) -> usize {
+    pub(in crate::queue) const fn index(self) -> usize {
         match self {
             Self::Archived => 0,
             Self::Cleared => 1,
@@ -281,7 +285,7 @@ fn are_consistent(chunk: &Chunk<6>) -> bool {
         && chunk.are_disjoint(Kind::Held.index(), Kind::Missing.index())
 }
 
-pub(super) fn unread(chunk: &Chunk<6>, piece: &Range<u64>) -> Ranges {
+pub(in crate::queue) fn unread(chunk: &Chunk<6>, piece: &Range<u64>) -> Ranges {
     let mut unread = Ranges::new();
     unread.insert(piece.clone());
     for (kind, _) in SETTLED {
@@ -317,8 +321,8 @@ mod tests {
     use peermq_storage::MemoryStore;
     use proptest::prelude::*;
 
-    use super::super::seq_set::CHUNK_SEQ_COUNT;
     use super::*;
+    use crate::queue::seq_set::CHUNK_SEQ_COUNT;
 
     /// What the sets should say of one seq.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,17 +5,17 @@ use std::ops::Range;
 use peermq_storage::{Batch, Store};
 
 use super::author_log::AuthorLog;
-use super::dispatch::LogKey;
-use super::error::QueueError;
 use super::inbox::Inbox;
 use super::moved::Moved;
 use super::sets::{Kind, Mark};
 use crate::planted;
+use crate::queue::dispatch::LogKey;
+use crate::queue::error::QueueError;
 use crate::types::{Ranges, Seq};
 
 impl Inbox {
     /// Marks received entries, forward only, and says which of them changed.
-    pub(super) fn mark(
+    pub(in crate::queue) fn mark(
         &mut self,
         store: &dyn Store,
         batch: &mut Batch,
@@ -44,7 +44,7 @@ impl Inbox {
     }
 
     /// The first seq of `seqs` that cannot be archived, because its body is missing.
-    pub(super) fn first_missing(
+    pub(in crate::queue) fn first_missing(
         &mut self,
         store: &dyn Store,
         key: LogKey,

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::Queue;
-use super::error::QueueError;
 use crate::crypto::hash::Hash;
+use crate::queue::Queue;
+use crate::queue::error::QueueError;
 use crate::sync::SignedReceipt;
 use crate::types::{Epoch, Id, Index, Recipient, Seq};
 

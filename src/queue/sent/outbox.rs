@@ -8,7 +8,6 @@ use bytes::Bytes;
 use peermq_storage::{Batch, KEY_SIZE_MAX, Store};
 
 use super::deliveries::Delivery;
-use super::error::QueueError;
 use super::lives::ended_lives;
 use crate::crypto::Salt;
 use crate::limits::HEADER_SIZE_MAX;
@@ -16,16 +15,17 @@ use crate::log::{
     self, Content, Decoded, Draft, DraftBody, Header, IdempotencyHash, Log, OwnEntry, layout,
 };
 use crate::planted;
+use crate::queue::error::QueueError;
 use crate::sync::body::BodyCheck;
 use crate::types::{Epoch, Id, Recipient, Seq};
 
 /// This node's log and all that is known of its recipients.
 #[derive(Debug)]
-pub(super) struct Outbox {
+pub(in crate::queue) struct Outbox {
     /// The life that is written.
-    pub(super) log: Log,
+    pub(in crate::queue) log: Log,
     /// Lives that have ended and are served on.
-    pub(super) ended: BTreeMap<Epoch, Log>,
+    pub(in crate::queue) ended: BTreeMap<Epoch, Log>,
     drafts: Vec<Draft>,
     /// Where the drafts will stand.
     places: Vec<Seq>,
@@ -34,7 +34,7 @@ pub(super) struct Outbox {
     /// The drafts with an idempotency key.
     keyed: BTreeMap<(Recipient, IdempotencyHash), Seq>,
     drafts_size: usize,
-    pub(super) deliveries: BTreeMap<(u32, Epoch), Delivery>,
+    pub(in crate::queue) deliveries: BTreeMap<(u32, Epoch), Delivery>,
     /// Recipients, and lives, whose delivery the batch in the making changes.
     touched: Vec<(u32, Epoch)>,
 }
@@ -52,7 +52,11 @@ pub struct Sent {
 
 impl Outbox {
     /// Takes the log up where the store has it.
-    pub(super) fn open(store: &dyn Store, me: Id, epoch: Epoch) -> Result<Self, QueueError> {
+    pub(in crate::queue) fn open(
+        store: &dyn Store,
+        me: Id,
+        epoch: Epoch,
+    ) -> Result<Self, QueueError> {
         let ended = ended_lives(store)?.into_iter();
         let ended = ended.map(|epoch| Ok((epoch, Log::open(store, me, epoch)?)));
         Ok(Self {
@@ -69,7 +73,7 @@ impl Outbox {
     }
 
     /// Gives a draft its place; it is appended with the next commit.
-    pub(super) fn send(
+    pub(in crate::queue) fn send(
         &mut self,
         store: &dyn Store,
         batch: &mut Batch,
@@ -101,7 +105,7 @@ impl Outbox {
     }
 
     /// Bytes that the changes take up in a batch, at most.
-    pub(super) fn staged_size(&self) -> usize {
+    pub(in crate::queue) fn staged_size(&self) -> usize {
         let touched = self.touched.iter().filter_map(|place| self.deliveries.get(place));
         self.drafts_size + touched.map(Delivery::staged_size).sum::<usize>()
     }
@@ -110,7 +114,7 @@ impl Outbox {
     ///
     /// # Panics
     /// When the log gives a draft another place than it was promised.
-    pub(super) fn stage(
+    pub(in crate::queue) fn stage(
         &mut self,
         store: &dyn Store,
         batch: &mut Batch,
@@ -130,7 +134,7 @@ impl Outbox {
     }
 
     /// The batch is durable.
-    pub(super) fn on_committed(&mut self) {
+    pub(in crate::queue) fn on_committed(&mut self) {
         self.drafts.clear();
         self.places.clear();
         self.next.clear();
@@ -140,24 +144,24 @@ impl Outbox {
     }
 
     /// A step that wrote blocks anew is durable.
-    pub(super) fn on_rewritten(&mut self) {
+    pub(in crate::queue) fn on_rewritten(&mut self) {
         self.log.on_rewritten();
         self.ended.values_mut().for_each(Log::on_rewritten);
     }
 
     /// One life of the log, if it is served.
-    pub(super) fn life(&mut self, epoch: Epoch) -> Option<&mut Log> {
+    pub(in crate::queue) fn life(&mut self, epoch: Epoch) -> Option<&mut Log> {
         if epoch == self.log.epoch() { Some(&mut self.log) } else { self.ended.get_mut(&epoch) }
     }
 
     /// All lives that are served, newest first.
-    pub(super) fn lives(&self) -> impl Iterator<Item = &Log> {
+    pub(in crate::queue) fn lives(&self) -> impl Iterator<Item = &Log> {
         std::iter::once(&self.log).chain(self.ended.values().rev())
     }
 
     /// What is known of a recipient in one life of the log, read from the store unless it is at
     /// hand; `None` when that life is not served.
-    pub(super) fn delivery(
+    pub(in crate::queue) fn delivery(
         &mut self,
         store: &dyn Store,
         id: &Id,
@@ -176,14 +180,14 @@ impl Outbox {
     }
 
     /// Notes that the batch in the making changes a delivery.
-    pub(super) fn touch(&mut self, peer: u32, epoch: Epoch) {
+    pub(in crate::queue) fn touch(&mut self, peer: u32, epoch: Epoch) {
         if !self.touched.contains(&(peer, epoch)) {
             self.touched.push((peer, epoch));
         }
     }
 
     /// Sealed chunks of an entry to a recipient, as far as they are held without a gap.
-    pub(super) fn body_chunks(
+    pub(in crate::queue) fn body_chunks(
         &mut self,
         store: &dyn Store,
         recipient: &Recipient,

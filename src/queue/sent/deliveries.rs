@@ -14,15 +14,15 @@ use std::ops::Range;
 use peermq_storage::{Batch, KEY_SIZE_MAX, Store};
 use serde::{Deserialize, Serialize};
 
-use super::bitmaps::{Bitmaps, Rows};
-use super::error::QueueError;
-use super::reclaim::Keep;
-use super::row;
-use super::seq_set::{CHUNK_SEQ_COUNT, pieces};
 use crate::crypto::hash::Hash;
 use crate::limits::{FOLD_SEQ_COUNT, HELLO_RECEIPT_COUNT_MAX, PEAK_COUNT_MAX, RECEIPT_SIZE_MAX};
 use crate::log::{InboxTree, Log, Peaks, layout};
 use crate::planted;
+use crate::queue::bitmaps::{Bitmaps, Rows};
+use crate::queue::error::QueueError;
+use crate::queue::reclaim::Keep;
+use crate::queue::row;
+use crate::queue::seq_set::{CHUNK_SEQ_COUNT, pieces};
 use crate::sync::{Acked, Misbehaviour, Receipt, SignedReceipt};
 use crate::types::{Epoch, Id, Ranges, Recipient, Seq, bounded};
 
@@ -39,7 +39,7 @@ pub struct AckedSets {
 
 /// What became of one receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Merged {
+pub(in crate::queue) enum Merged {
     /// It said something new.
     News,
     /// It said nothing new.
@@ -52,7 +52,7 @@ pub(super) enum Merged {
 
 /// What is known of one recipient.
 #[derive(Debug)]
-pub(super) struct Delivery {
+pub(in crate::queue) struct Delivery {
     peer: u32,
     epoch: Epoch,
     recipient: Recipient,
@@ -79,7 +79,7 @@ struct DeliveryRow {
 
 impl Delivery {
     /// What the store knows of a recipient.
-    pub(super) fn open(
+    pub(in crate::queue) fn open(
         store: &dyn Store,
         id: &Id,
         peer: u32,
@@ -112,7 +112,7 @@ impl Delivery {
     }
 
     /// Takes a verified receipt in.
-    pub(super) fn merge(
+    pub(in crate::queue) fn merge(
         &mut self,
         store: &dyn Store,
         log: &mut Log,
@@ -141,17 +141,20 @@ impl Delivery {
     }
 
     /// The number that stands for the recipient in keys.
-    pub(super) const fn peer(&self) -> u32 {
+    pub(in crate::queue) const fn peer(&self) -> u32 {
         self.peer
     }
 
     /// Over the leaf hashes that were compared with receipts.
-    pub(super) const fn folded(&self) -> &Peaks<InboxTree> {
+    pub(in crate::queue) const fn folded(&self) -> &Peaks<InboxTree> {
         &self.folded
     }
 
     /// Whether the counts are those of the sets.
-    pub(super) fn is_counted_right(&mut self, store: &dyn Store) -> Result<bool, QueueError> {
+    pub(in crate::queue) fn is_counted_right(
+        &mut self,
+        store: &dyn Store,
+    ) -> Result<bool, QueueError> {
         let length = self.folded.length();
         // To the end of the last chunk: nothing is acknowledged beyond the length.
         let end = length.checked_next_multiple_of(CHUNK_SEQ_COUNT).unwrap_or(length);
@@ -177,7 +180,10 @@ impl Delivery {
     }
 
     /// Whether the sets hold all that the kept receipts say.
-    pub(super) fn holds_receipts(&mut self, store: &dyn Store) -> Result<bool, QueueError> {
+    pub(in crate::queue) fn holds_receipts(
+        &mut self,
+        store: &dyn Store,
+    ) -> Result<bool, QueueError> {
         let acked = self.acked(store)?;
         Ok(self.newest.values().map(SignedReceipt::unverified).all(|receipt| {
             receipt.stored.to_ranges().difference(&acked.stored).is_empty()
@@ -187,12 +193,12 @@ impl Delivery {
     }
 
     /// Whether its rows differ from those in the store.
-    pub(super) const fn is_changed(&self) -> bool {
+    pub(in crate::queue) const fn is_changed(&self) -> bool {
         self.is_changed
     }
 
     /// All that is acknowledged.
-    pub(super) fn acked(&mut self, store: &dyn Store) -> Result<AckedSets, QueueError> {
+    pub(in crate::queue) fn acked(&mut self, store: &dyn Store) -> Result<AckedSets, QueueError> {
         Ok(AckedSets {
             stored: self.acked_as(store, STORED)?,
             archived: self.acked_as(store, ARCHIVED)?,
@@ -201,38 +207,42 @@ impl Delivery {
     }
 
     /// How many entries are stored, archived and rejected.
-    pub(super) const fn counts(&self) -> [u64; 3] {
+    pub(in crate::queue) const fn counts(&self) -> [u64; 3] {
         self.counts
     }
 
     /// How many entries need to be kept no longer: the recipient has archived or rejected them, or
     /// stored, if that is enough.
-    pub(super) fn done_count(&self, keep: Keep) -> u64 {
+    pub(in crate::queue) fn done_count(&self, keep: Keep) -> u64 {
         let [stored, archived, rejected] = self.counts;
         let done = archived.saturating_add(rejected);
         if keep == Keep::Stored { done.max(stored) } else { done }
     }
 
     /// Which of the sets hold a seq: stored, archived, rejected.
-    pub(super) fn states(&mut self, store: &dyn Store, seq: Seq) -> Result<[bool; 3], QueueError> {
+    pub(in crate::queue) fn states(
+        &mut self,
+        store: &dyn Store,
+        seq: Seq,
+    ) -> Result<[bool; 3], QueueError> {
         let chunk = self.sets.chunk(store, seq.0)?;
         Ok([STORED, ARCHIVED, REJECTED].map(|kind| chunk.contains(kind, seq.0)))
     }
 
     /// The newest receipts, by window.
-    pub(super) fn newest(&self) -> impl Iterator<Item = &SignedReceipt> {
+    pub(in crate::queue) fn newest(&self) -> impl Iterator<Item = &SignedReceipt> {
         self.newest.values()
     }
 
     /// Bytes that the changes take up in a batch, at most.
-    pub(super) const fn staged_size(&self) -> usize {
+    pub(in crate::queue) const fn staged_size(&self) -> usize {
         self.sets.staged_size()
             + self.changed_receipts.len() * (RECEIPT_SIZE_MAX + KEY_SIZE_MAX)
             + DELIVERY_ROW_SIZE_MAX
     }
 
     /// Puts what has changed into the batch.
-    pub(super) fn stage(&mut self, batch: &mut Batch) {
+    pub(in crate::queue) fn stage(&mut self, batch: &mut Batch) {
         if !std::mem::take(&mut self.is_changed) {
             return;
         }

@@ -9,16 +9,16 @@ use std::ops::Range;
 use peermq_storage::Store;
 
 use super::author_log::{AuthorLog, Tally};
-use super::error::QueueError;
-use super::seq_set::{SeqSet, pieces};
 use super::sets::{Kind, Sets};
 use crate::limits::{RECEIPT_RANGE_COUNT_MAX, RECEIPT_READ_COUNT_MAX, RECEIPT_SPAN_MAX};
+use crate::queue::error::QueueError;
+use crate::queue::seq_set::{SeqSet, pieces};
 use crate::sync::{Acked, Receipt};
 use crate::types::{Id, Ranges, Recipient, Seq};
 
 /// Which entries receipts are to speak of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scope {
+pub(in crate::queue) enum Scope {
     /// All of them.
     All,
     /// Those that have changed since receipts were read last.
@@ -27,7 +27,7 @@ pub(super) enum Scope {
 
 impl AuthorLog {
     /// The receipts that are due. What does not fit stays untold until the next reading.
-    pub(super) fn receipts(
+    pub(in crate::queue) fn receipts(
         &mut self,
         store: &dyn Store,
         me: &Id,
@@ -92,7 +92,7 @@ impl AuthorLog {
     }
 
     /// Whether all three bounds keep what they say.
-    pub(super) fn bounds_hold(&mut self, store: &dyn Store) -> Result<bool, QueueError> {
+    pub(in crate::queue) fn bounds_hold(&mut self, store: &dyn Store) -> Result<bool, QueueError> {
         let Tally { floor, stored_below, archived_below, .. } = self.tally;
         let unread = self.sets.first_unread(store, 0..floor.0)?;
         let not_stored = self.sets.first_inside(store, &NOT_STORED, 0..stored_below.0)?;

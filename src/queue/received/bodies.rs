@@ -14,15 +14,15 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use peermq_storage::{Batch, Store};
 
-use super::dispatch::LogKey;
-use super::error::QueueError;
 use crate::limits::BODY_CHUNK_SIZE;
 use crate::log::layout;
+use crate::queue::dispatch::LogKey;
+use crate::queue::error::QueueError;
 use crate::types::{Epoch, Id, Recipient, Seq};
 
 /// The long bodies of all authors.
 #[derive(Debug)]
-pub(super) struct Bodies {
+pub(in crate::queue) struct Bodies {
     recipient: Recipient,
     /// What the batch in the making changes.
     staged: BTreeMap<(LogKey, Seq), Progress>,
@@ -31,9 +31,9 @@ pub(super) struct Bodies {
 
 /// How much of a body is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Progress {
-    pub(super) chunks: u32,
-    pub(super) bytes: u64,
+pub(in crate::queue) struct Progress {
+    pub(in crate::queue) chunks: u32,
+    pub(in crate::queue) bytes: u64,
 }
 
 /// A body whose chunks are to be removed, the last ones first.
@@ -46,7 +46,7 @@ struct Useless {
 
 impl Bodies {
     /// Reads which bodies were being removed.
-    pub(super) fn open(store: &dyn Store, me: &Id) -> Result<Self, QueueError> {
+    pub(in crate::queue) fn open(store: &dyn Store, me: &Id) -> Result<Self, QueueError> {
         let (recipient, staged) = (Recipient::Peer(*me.as_bytes()), BTreeMap::new());
         let mut bodies = Self { recipient, staged, useless: VecDeque::new() };
         for row in store.scan(layout::useless_bodies().as_range()) {
@@ -58,7 +58,7 @@ impl Bodies {
     }
 
     /// How much of a body is held.
-    pub(super) fn progress(
+    pub(in crate::queue) fn progress(
         &self,
         store: &dyn Store,
         log: LogKey,
@@ -74,7 +74,7 @@ impl Bodies {
     }
 
     /// A chunk that is held.
-    pub(super) fn chunk(
+    pub(in crate::queue) fn chunk(
         &self,
         store: &dyn Store,
         log: LogKey,
@@ -85,7 +85,7 @@ impl Bodies {
     }
 
     /// Puts chunks behind the first ones that are held; what was held after those is replaced.
-    pub(super) fn add(
+    pub(in crate::queue) fn add(
         &mut self,
         batch: &mut Batch,
         log: LogKey,
@@ -105,7 +105,13 @@ impl Bodies {
     }
 
     /// Gives a body up: its chunks go with this commit or a later one.
-    pub(super) fn give_up(&mut self, batch: &mut Batch, log: LogKey, seq: Seq, held: Progress) {
+    pub(in crate::queue) fn give_up(
+        &mut self,
+        batch: &mut Batch,
+        log: LogKey,
+        seq: Seq,
+        held: Progress,
+    ) {
         if held.chunks == 0 {
             return;
         }
@@ -117,7 +123,13 @@ impl Bodies {
     }
 
     /// Removes a body's chunks with this commit, so that they may come again.
-    pub(super) fn remove(&mut self, batch: &mut Batch, log: LogKey, seq: Seq, held: Progress) {
+    pub(in crate::queue) fn remove(
+        &mut self,
+        batch: &mut Batch,
+        log: LogKey,
+        seq: Seq,
+        held: Progress,
+    ) {
         for number in 0..held.chunks {
             batch.remove(self.chunk_key(log, seq, number));
         }
@@ -126,12 +138,12 @@ impl Bodies {
     }
 
     /// The batch is durable.
-    pub(super) fn on_committed(&mut self) {
+    pub(in crate::queue) fn on_committed(&mut self) {
         self.staged.clear();
     }
 
     /// Removes chunks of useless bodies while the batch stays below `size_max`.
-    pub(super) fn sweep(&mut self, batch: &mut Batch, size_max: usize) {
+    pub(in crate::queue) fn sweep(&mut self, batch: &mut Batch, size_max: usize) {
         while let Some(mut useless) = self.useless.pop_front() {
             while let Some(last) = useless.chunks.checked_sub(1) {
                 if batch.size() >= size_max {
@@ -147,7 +159,7 @@ impl Bodies {
     }
 
     /// Whether chunks are still to be removed.
-    pub(super) fn has_useless(&self) -> bool {
+    pub(in crate::queue) fn has_useless(&self) -> bool {
         !self.useless.is_empty()
     }
 
@@ -158,7 +170,7 @@ impl Bodies {
 
 impl Progress {
     /// As many chunks, each of them full: only a body's last one is not.
-    pub(super) fn of_full_chunks(chunks: u32) -> Self {
+    pub(in crate::queue) fn of_full_chunks(chunks: u32) -> Self {
         let size = u64::try_from(BODY_CHUNK_SIZE).expect("a chunk's size fits u64");
         Self { chunks, bytes: u64::from(chunks) * size }
     }

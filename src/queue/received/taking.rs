@@ -3,26 +3,26 @@
 use peermq_storage::Store;
 
 use super::author_log::AuthorLog;
-use super::dispatch::{Dispatch, ReaderId};
-use super::error::QueueError;
 use super::inbox::Inbox;
-use super::offer::{Offer, TakeBudget};
-use super::peer_book::PeerBook;
 use super::sets::Kind;
 use super::sizes::read_block;
+use crate::queue::dispatch::{Dispatch, ReaderId};
+use crate::queue::error::QueueError;
+use crate::queue::offer::{Offer, TakeBudget};
+use crate::queue::peer_book::PeerBook;
 use crate::types::{Ranges, Seq, UnixMs};
 
 /// One reader's turn: what it may take, and what it has got so far.
 #[derive(Debug)]
-pub(super) struct Taking<'a> {
-    pub(super) store: &'a dyn Store,
-    pub(super) peers: &'a PeerBook,
-    pub(super) dispatch: &'a mut Dispatch,
-    pub(super) reader: ReaderId,
-    pub(super) budget: TakeBudget,
-    pub(super) now: UnixMs,
-    pub(super) offers: Vec<Offer>,
-    pub(super) size: usize,
+pub(in crate::queue) struct Taking<'a> {
+    pub(in crate::queue) store: &'a dyn Store,
+    pub(in crate::queue) peers: &'a PeerBook,
+    pub(in crate::queue) dispatch: &'a mut Dispatch,
+    pub(in crate::queue) reader: ReaderId,
+    pub(in crate::queue) budget: TakeBudget,
+    pub(in crate::queue) now: UnixMs,
+    pub(in crate::queue) offers: Vec<Offer>,
+    pub(in crate::queue) size: usize,
 }
 
 /// Why a log gives nothing more for now.
@@ -36,7 +36,7 @@ enum Stop {
 
 impl Taking<'_> {
     /// Takes from each log in turn until the budget is full.
-    pub(super) fn run(mut self, inbox: &mut Inbox) -> Result<Vec<Offer>, QueueError> {
+    pub(in crate::queue) fn run(mut self, inbox: &mut Inbox) -> Result<Vec<Offer>, QueueError> {
         for _ in 0..self.dispatch.turn_count() {
             let Some(key) = self.dispatch.next_turn() else { break };
             let is_first_life = self.peers.is_first_life(key);

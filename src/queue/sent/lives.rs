@@ -11,14 +11,14 @@
 use bytes::Bytes;
 use peermq_storage::{Batch, Store};
 
-use super::changes::Reborn;
-use super::error::QueueError;
 use super::outbox::Outbox;
-use super::standing::Stale;
-use super::{EPOCH, Queue, first_epoch, row};
 use crate::crypto::Salt;
 use crate::limits::EPOCH_COUNT_MAX;
 use crate::log::{Announcement, Log, Tip, layout};
+use crate::queue::changes::Reborn;
+use crate::queue::error::QueueError;
+use crate::queue::standing::Stale;
+use crate::queue::{EPOCH, Queue, first_epoch, row};
 use crate::sync::{Content, Received};
 use crate::types::{Epoch, Id, Recipient, Seq, UnixMs, bounded};
 
@@ -82,7 +82,12 @@ impl Queue {
 
 impl Queue {
     /// What a group tells of a life of its author's log that is new here, and not the first.
-    pub(super) fn reborn(&self, peer: &Id, author: u32, received: &Received) -> Option<Reborn> {
+    pub(in crate::queue) fn reborn(
+        &self,
+        peer: &Id,
+        author: u32,
+        received: &Received,
+    ) -> Option<Reborn> {
         let epoch = received.head.epoch;
         let newest = self.inbox.lives(author).next_back()?.key.epoch;
         let told = received.announcements.iter().find_map(|entry| match &entry.content {
@@ -95,7 +100,7 @@ impl Queue {
 
     /// Remembers where an earlier life ended of which this store knows nothing: the next life tells
     /// everyone.
-    pub(super) fn remember_life(&mut self, earlier: &Tip) -> Result<(), QueueError> {
+    pub(in crate::queue) fn remember_life(&mut self, earlier: &Tip) -> Result<(), QueueError> {
         let is_known = self.outbox.life(earlier.epoch).is_some();
         let known = lost_life(&*self.store)?;
         if is_known || known.is_some_and(|known| !earlier.is_past(&known)) {
@@ -108,7 +113,7 @@ impl Queue {
 
 impl Outbox {
     /// Entries to a peer over all lives: sent, stored, archived, rejected.
-    pub(super) fn counts(
+    pub(in crate::queue) fn counts(
         &mut self,
         store: &dyn Store,
         id: &Id,
@@ -129,7 +134,7 @@ impl Outbox {
 }
 
 /// The ended lives that are served, newest first.
-pub(super) fn ended_lives(store: &dyn Store) -> Result<Vec<Epoch>, QueueError> {
+pub(in crate::queue) fn ended_lives(store: &dyn Store) -> Result<Vec<Epoch>, QueueError> {
     let Some(row) = store.get(&layout::meta(LIVES))? else { return Ok(Vec::new()) };
     let lives: Option<Lives> = row::decode(&row);
     Ok(lives.ok_or(QueueError::Damaged("a list of epochs"))?.0)
@@ -143,7 +148,7 @@ fn lost_life(store: &dyn Store) -> Result<Option<Tip>, QueueError> {
 }
 
 /// The keys of the rows about earlier lives that cannot be read.
-pub(super) fn unreadable_lives(store: &dyn Store) -> Result<Vec<Bytes>, QueueError> {
+pub(in crate::queue) fn unreadable_lives(store: &dyn Store) -> Result<Vec<Bytes>, QueueError> {
     let read = [(LIVES, ended_lives(store).map(drop)), (EARLIER, lost_life(store).map(drop))];
     let mut damaged = Vec::new();
     for (name, read) in read {

@@ -5,20 +5,20 @@
 //! cleared or rejected here: those that are here are marked again, and those still to come arrive
 //! with their mark. The latter are kept in memory alone, since each session gives them back anew.
 
-use super::Queue;
 use super::author_log::AuthorLog;
-use super::dispatch::LogKey;
-use super::error::QueueError;
 use super::inbox::{Inbox, Usability};
-use super::place::Place;
 use super::sets::{Kind, Mark};
 use crate::limits::{EPOCH_COUNT_MAX, RECALLED_RANGE_COUNT_MAX};
+use crate::queue::Queue;
+use crate::queue::dispatch::LogKey;
+use crate::queue::error::QueueError;
+use crate::queue::place::Place;
 use crate::sync::{Receipt, Returned};
 use crate::types::{Id, Ranges, Seq};
 
 /// What became of entries before this store forgot them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Recalled {
+pub(in crate::queue) struct Recalled {
     archived: Ranges,
     rejected: Ranges,
 }
@@ -81,7 +81,7 @@ impl Inbox {
 impl Recalled {
     /// The set that an entry belongs to when it comes, if it was done with before. What was archived
     /// comes without a long body, and is cleared.
-    pub(super) fn set_of(&self, seq: Seq, usability: Usability) -> Option<Kind> {
+    pub(in crate::queue) fn set_of(&self, seq: Seq, usability: Usability) -> Option<Kind> {
         if self.rejected.contains(seq.0) {
             return Some(Kind::Rejected);
         }

@@ -13,44 +13,44 @@ use bytes::Bytes;
 use peermq_storage::{Batch, KEY_SIZE_MAX, Store};
 use serde::{Deserialize, Serialize};
 
-use super::dispatch::LogKey;
-use super::error::QueueError;
-use super::quota::Usage;
-use super::row;
-use super::seq_set::SeqSet;
 use super::sets::Sets;
 use crate::crypto::hash::Hash;
 use crate::limits::{CHECKPOINT_COUNT_MAX, PEAK_COUNT_MAX};
 use crate::log::{InboxTree, Peaks, SignedHead, layout};
 use crate::planted;
+use crate::queue::dispatch::LogKey;
+use crate::queue::error::QueueError;
+use crate::queue::quota::Usage;
+use crate::queue::row;
+use crate::queue::seq_set::SeqSet;
 use crate::sync::Follow;
 use crate::types::{Id, Seq, bounded};
 
 /// One life of one author's log.
 #[derive(Debug)]
-pub(super) struct AuthorLog {
+pub(in crate::queue) struct AuthorLog {
     /// Whose log.
-    pub(super) id: Id,
+    pub(in crate::queue) id: Id,
     /// Its place in keys.
-    pub(super) key: LogKey,
+    pub(in crate::queue) key: LogKey,
     /// The newest head taken in.
-    pub(super) head: SignedHead,
+    pub(in crate::queue) head: SignedHead,
     /// Where following goes on.
-    pub(super) follow: Follow,
+    pub(in crate::queue) follow: Follow,
     /// Over the leaf hashes of the entries to this node.
-    pub(super) inbox: Peaks<InboxTree>,
+    pub(in crate::queue) inbox: Peaks<InboxTree>,
     /// Bytes of headers and inline bodies in all blocks.
-    pub(super) size: u64,
+    pub(in crate::queue) size: u64,
     /// What is unread.
-    pub(super) tally: Tally,
+    pub(in crate::queue) tally: Tally,
     /// Heads beyond the newest that other readers told of, shortest first.
     checkpoints: Vec<SignedHead>,
     /// What became of each entry.
-    pub(super) sets: Sets,
+    pub(in crate::queue) sets: Sets,
     /// Seqs of which the peer is to be told: what they are has changed since receipts were read.
-    pub(super) untold: SeqSet,
+    pub(in crate::queue) untold: SeqSet,
     /// Which rows are to be written.
-    pub(super) changed: Changed,
+    pub(in crate::queue) changed: Changed,
     /// Entries to this node that are durable.
     durable: u64,
     /// Bytes of headers and inline bodies in the blocks that are durable.
@@ -59,27 +59,27 @@ pub(super) struct AuthorLog {
 
 /// What is unread of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct Tally {
+pub(in crate::queue) struct Tally {
     /// Headers, inline bodies and held long bodies.
-    pub(super) unread: Usage,
+    pub(in crate::queue) unread: Usage,
     /// Bytes of the held long bodies alone.
-    pub(super) held_size: u64,
+    pub(in crate::queue) held_size: u64,
     /// Entries whose body is missing.
-    pub(super) missing: u64,
+    pub(in crate::queue) missing: u64,
     /// Below it nothing is unread.
-    pub(super) floor: Seq,
+    pub(in crate::queue) floor: Seq,
     /// Below it every body is held, or was.
-    pub(super) stored_below: Seq,
+    pub(in crate::queue) stored_below: Seq,
     /// Below it every entry is archived or cleared.
-    pub(super) archived_below: Seq,
+    pub(in crate::queue) archived_below: Seq,
 }
 
 /// Which rows differ from those in the store.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Changed {
-    pub(super) author: bool,
-    pub(super) tally: bool,
-    pub(super) checkpoints: bool,
+pub(in crate::queue) struct Changed {
+    pub(in crate::queue) author: bool,
+    pub(in crate::queue) tally: bool,
+    pub(in crate::queue) checkpoints: bool,
 }
 
 /// The checkpoints row.
@@ -104,7 +104,7 @@ struct AuthorRow {
 
 impl AuthorLog {
     /// A log of which nothing is taken in yet.
-    pub(super) fn new(id: Id, key: LogKey, head: SignedHead) -> Self {
+    pub(in crate::queue) fn new(id: Id, key: LogKey, head: SignedHead) -> Self {
         Self {
             id,
             key,
@@ -123,7 +123,7 @@ impl AuthorLog {
     }
 
     /// Takes a log up as its rows tell of it.
-    pub(super) fn read(
+    pub(in crate::queue) fn read(
         store: &dyn Store,
         id: Id,
         key: LogKey,
@@ -155,43 +155,43 @@ impl AuthorLog {
     }
 
     /// Entries to this node that were taken in.
-    pub(super) const fn received(&self) -> u64 {
+    pub(in crate::queue) const fn received(&self) -> u64 {
         self.follow.next_seq.0
     }
 
     /// Entries to this node that are durable: all that may be spoken of.
-    pub(super) const fn durable(&self) -> u64 {
+    pub(in crate::queue) const fn durable(&self) -> u64 {
         self.durable
     }
 
     /// Where the durable blocks end, and the bytes in them.
-    pub(super) const fn durable_end(&self) -> (u64, u64) {
+    pub(in crate::queue) const fn durable_end(&self) -> (u64, u64) {
         (self.durable, self.durable_size)
     }
 
     /// The heads to which the author has to lead, shortest first.
-    pub(super) fn checkpoints(&self) -> &[SignedHead] {
+    pub(in crate::queue) fn checkpoints(&self) -> &[SignedHead] {
         &self.checkpoints
     }
 
     /// Takes other checkpoints in place of those that it has.
-    pub(super) fn set_checkpoints(&mut self, checkpoints: Vec<SignedHead>) {
+    pub(in crate::queue) fn set_checkpoints(&mut self, checkpoints: Vec<SignedHead>) {
         self.changed.checkpoints |= checkpoints != self.checkpoints;
         self.checkpoints = checkpoints;
     }
 
     /// The batch is durable.
-    pub(super) const fn on_committed(&mut self) {
+    pub(in crate::queue) const fn on_committed(&mut self) {
         (self.durable, self.durable_size) = (self.received(), self.size);
     }
 
     /// Bytes that the changes take up in a batch, at most.
-    pub(super) const fn staged_size(&self) -> usize {
+    pub(in crate::queue) const fn staged_size(&self) -> usize {
         self.sets.staged_size() + ROWS_SIZE_MAX
     }
 
     /// Puts what has changed into the batch.
-    pub(super) fn stage(&mut self, batch: &mut Batch) {
+    pub(in crate::queue) fn stage(&mut self, batch: &mut Batch) {
         let LogKey { author, epoch } = self.key;
         let changed = std::mem::take(&mut self.changed);
         if changed.author {

@@ -7,34 +7,34 @@ use bytes::Bytes;
 use peermq_storage::{Batch, Store};
 
 use super::author_log::{AuthorLog, Changed};
+use super::block_builder::ReceivedBlockBuilder;
 use super::bodies::Bodies;
-use super::dispatch::LogKey;
-use super::error::QueueError;
-use super::peer_book::PeerBook;
 use super::recall::Recalled;
-use super::received_block_builder::ReceivedBlockBuilder;
 use super::sets::Kind as SetKind;
 use super::sizes::Sizes;
 use crate::limits::EPOCH_COUNT_MAX;
 use crate::log::{Decoded, layout};
+use crate::queue::dispatch::LogKey;
+use crate::queue::error::QueueError;
+use crate::queue::peer_book::PeerBook;
 use crate::sync::{Content, Follow, Kind, Misbehaviour, Received, ReceivedEntry, Refusal};
 use crate::types::{Epoch, Id, Seq};
 
 /// All authors' logs.
 #[derive(Debug)]
-pub(super) struct Inbox {
-    pub(super) logs: BTreeMap<LogKey, AuthorLog>,
-    pub(super) sizes: Sizes,
-    pub(super) bodies: Bodies,
+pub(in crate::queue) struct Inbox {
+    pub(in crate::queue) logs: BTreeMap<LogKey, AuthorLog>,
+    pub(in crate::queue) sizes: Sizes,
+    pub(in crate::queue) bodies: Bodies,
     /// What was done with entries before this store forgot them.
-    pub(super) recalled: BTreeMap<LogKey, Recalled>,
+    pub(in crate::queue) recalled: BTreeMap<LogKey, Recalled>,
     /// Logs that the batch in the making changes.
     touched: Vec<LogKey>,
 }
 
 /// What became of a group that was to be taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Taken {
+pub(in crate::queue) enum Taken {
     /// Its entries are staged.
     In,
     /// They were here already.
@@ -45,7 +45,11 @@ pub(super) enum Taken {
 
 impl Inbox {
     /// Reads how far each author's log is taken in.
-    pub(super) fn open(store: &dyn Store, me: &Id, peers: &PeerBook) -> Result<Self, QueueError> {
+    pub(in crate::queue) fn open(
+        store: &dyn Store,
+        me: &Id,
+        peers: &PeerBook,
+    ) -> Result<Self, QueueError> {
         let mut logs = BTreeMap::new();
         for row in store.scan(layout::authors().as_range()) {
             let (key, row) = row?;
@@ -59,19 +63,25 @@ impl Inbox {
     }
 
     /// The lives of one author's log that are taken in, oldest first.
-    pub(super) fn lives(&self, author: u32) -> impl DoubleEndedIterator<Item = &AuthorLog> {
+    pub(in crate::queue) fn lives(
+        &self,
+        author: u32,
+    ) -> impl DoubleEndedIterator<Item = &AuthorLog> {
         let range = LogKey { author, epoch: Epoch(0) }..=LogKey { author, epoch: Epoch(u64::MAX) };
         self.logs.range(range).map(|(_, log)| log)
     }
 
     /// The same, to be changed.
-    pub(super) fn lives_mut(&mut self, author: u32) -> impl Iterator<Item = &mut AuthorLog> {
+    pub(in crate::queue) fn lives_mut(
+        &mut self,
+        author: u32,
+    ) -> impl Iterator<Item = &mut AuthorLog> {
         let range = LogKey { author, epoch: Epoch(0) }..=LogKey { author, epoch: Epoch(u64::MAX) };
         self.logs.range_mut(range).map(|(_, log)| log)
     }
 
     /// Takes a verified group in.
-    pub(super) fn receive(
+    pub(in crate::queue) fn receive(
         &mut self,
         store: &dyn Store,
         batch: &mut Batch,
@@ -102,20 +112,20 @@ impl Inbox {
     }
 
     /// Notes that the batch in the making changes a log.
-    pub(super) fn touch(&mut self, key: LogKey) {
+    pub(in crate::queue) fn touch(&mut self, key: LogKey) {
         if self.touched.last() != Some(&key) && !self.touched.contains(&key) {
             self.touched.push(key);
         }
     }
 
     /// Bytes that the changes take up in a batch, at most.
-    pub(super) fn staged_size(&self) -> usize {
+    pub(in crate::queue) fn staged_size(&self) -> usize {
         let logs = self.touched.iter().filter_map(|key| self.logs.get(key));
         logs.map(AuthorLog::staged_size).sum()
     }
 
     /// Puts what has changed into the batch.
-    pub(super) fn stage(&mut self, batch: &mut Batch) {
+    pub(in crate::queue) fn stage(&mut self, batch: &mut Batch) {
         for key in &self.touched {
             if let Some(log) = self.logs.get_mut(key) {
                 log.stage(batch);
@@ -124,7 +134,7 @@ impl Inbox {
     }
 
     /// The batch is durable.
-    pub(super) fn on_committed(&mut self) {
+    pub(in crate::queue) fn on_committed(&mut self) {
         for key in std::mem::take(&mut self.touched) {
             if let Some(log) = self.logs.get_mut(&key) {
                 log.on_committed();
@@ -190,7 +200,7 @@ impl AuthorLog {
 
 /// Whether a reader can have an entry, and its bytes in the block.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Usability {
+pub(in crate::queue) enum Usability {
     Usable { size: usize },
     NotYet { size: usize },
     Never,

@@ -4,11 +4,9 @@ use bytes::Bytes;
 use peermq_storage::{Batch, Store};
 
 use super::author_log::AuthorLog;
+use super::block::StoredContent;
 use super::bodies::Progress as Held;
-use super::dispatch::LogKey;
-use super::error::QueueError;
 use super::inbox::Inbox;
-use super::received_block::StoredContent;
 use super::sets::Kind;
 use super::sizes::read_block;
 use crate::crypto::hash::Hash;
@@ -16,6 +14,8 @@ use crate::limits::{
     EAGER_BODY_SIZE_MAX, WANTED_COUNT_MAX, WANTED_SCAN_COUNT_MAX, WANTED_SIZE_MAX,
 };
 use crate::log::{Decoded, Header};
+use crate::queue::dispatch::LogKey;
+use crate::queue::error::QueueError;
 use crate::sync::body::Progress;
 use crate::types::{Epoch, Ranges, Seq};
 
@@ -45,7 +45,7 @@ impl Wanted {
 impl Inbox {
     /// Bodies of at most 16 MiB that an author's logs lack, oldest first, while what is held and
     /// wanted stays within the bound. One alone may pass it.
-    pub(super) fn wanted(
+    pub(in crate::queue) fn wanted(
         &mut self,
         store: &dyn Store,
         author: u32,
@@ -81,7 +81,7 @@ impl Inbox {
     }
 
     /// A body that is missing and can be fetched.
-    pub(super) fn missing_body(
+    pub(in crate::queue) fn missing_body(
         &mut self,
         store: &dyn Store,
         key: LogKey,
@@ -101,7 +101,7 @@ impl Inbox {
 
     /// Takes chunks of a missing body in; with [`Progress::Whole`] it is held from then on. Returns
     /// whether it became held. Chunks of a body that is not missing any more are dropped.
-    pub(super) fn hold_chunks(
+    pub(in crate::queue) fn hold_chunks(
         &mut self,
         store: &dyn Store,
         batch: &mut Batch,
@@ -129,7 +129,7 @@ impl Inbox {
     }
 
     /// Forgets the chunks of a missing body, which turned out to be of another.
-    pub(super) fn drop_chunks(
+    pub(in crate::queue) fn drop_chunks(
         &mut self,
         store: &dyn Store,
         batch: &mut Batch,
