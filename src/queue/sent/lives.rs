@@ -69,6 +69,8 @@ impl Queue {
         let mut ended = self.outbox.ended.keys().rev().copied().collect::<Vec<_>>();
         if serving == Serving::Goes && stored.length > 0 {
             ended.insert(0, stored.epoch);
+            // Nothing is appended to it any more that would bring its index up to its end.
+            self.outbox.log.flush_index(&mut batch);
         }
         ended.truncate(EPOCH_COUNT_MAX - 1);
         batch.put(layout::meta(LIVES), row::encode(&ended));

@@ -1,6 +1,7 @@
 //! Space that comes back: what may go goes, and nobody misses it.
 
 use super::check::{findings, settled_pair};
+use super::forks::meet;
 use super::*;
 use crate::log::Worth;
 
@@ -76,6 +77,24 @@ fn what_is_only_stored_or_archived_here_is_kept() {
     assert_eq!(pass(&mut reader, Worth::Any, Intent::Tell), 0);
     acknowledge(&mut author, &mut reader);
     assert!(pass(&mut author, Worth::Any, Intent::Tell) > 0);
+}
+
+#[test]
+fn what_was_sent_in_a_life_that_a_kill_ended_goes_when_it_is_archived() {
+    let (mut author, mut reader) = author_and_reader();
+    author.send_numbers(reader.id(), 0..40);
+    author.crash();
+    let (from, epoch) = (author.id(), author.queue.epoch());
+    author.queue.begin_life(NOW, Salt([5; 16])).unwrap();
+    (author, reader) = meet(author, reader);
+    reader.queue.mark(&[Place { from, epoch, seqs: 0..=39 }], Mark::Archived).unwrap();
+    reader.queue.commit().unwrap();
+    (author, _) = meet(author, reader);
+    let told = pass(&mut author, Worth::Any, Intent::Tell);
+    assert!(told > 0);
+    assert_eq!(pass(&mut author, Worth::Any, Intent::Free), told);
+    assert_eq!(pass(&mut author, Worth::Any, Intent::Tell), 0);
+    assert!(findings(&author).is_empty(), "{:?}", findings(&author));
 }
 
 #[test]
