@@ -7,7 +7,7 @@
 //! Deliberately unused: `flush_async` (it can deadlock), the flush timer (it hides failures),
 //! transactions, several trees, compression.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::ops::Range;
 use std::path::Path;
@@ -179,9 +179,18 @@ fn refuse_lost(db: Db, path: &Path) -> io::Result<OpenError> {
     Ok(OpenError::Corrupt("expected a log with its first pages, got none of them".to_owned()))
 }
 
-/// How far the log of a closed sled reaches.
+/// How far the log of a closed sled reaches. Threads of sled's may still have the file, locked, and
+/// cut off what is free at its end: what they leave is sealed.
 pub(crate) fn seal(path: &Path) -> Result<Seal, OpenError> {
-    Ok(audit::extent(&File::open(path.join(DATA))?)?.to_seal())
+    let data = File::options().read(true).write(true).open(path.join(DATA))?;
+    for _ in 0..RELEASE_TRY_COUNT {
+        match data.try_lock() {
+            Ok(()) => return Ok(audit::extent(&data)?.to_seal()),
+            Err(TryLockError::WouldBlock) => thread::sleep(RELEASE_PAUSE),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+    }
+    Err(OpenError::Held)
 }
 
 /// Checks the log from the snapshot on that sled will start from. A snapshot that is cut or damaged
@@ -250,7 +259,7 @@ impl From<Error> for OpenError {
 const SEGMENT_SIZE: usize = 8 << 20;
 /// Bytes of pages that sled tries to keep in memory.
 const CACHE_SIZE: u64 = 8 << 20;
-/// How often, and how long each time, an open waits for sled's own threads.
+/// How often, and how long each time, an open or a seal waits for sled's own threads.
 const RELEASE_TRY_COUNT: usize = 500;
 const RELEASE_PAUSE: Duration = Duration::from_millis(10);
 const DATA: &str = "db";
