@@ -3,7 +3,7 @@
 //!
 //! libFuzzer calls these functions from `fuzz/fuzz_targets`; `tests/corpus.rs` calls them on every
 //! kept input, and on mutations of those, with an ordinary compiler. A target is either fed raw
-//! bytes, as a decoder is, or reads its input as [choices](choices): what an attacker who holds keys
+//! bytes, as a decoder is, or reads its input as choices: what an attacker who holds keys
 //! does next.
 //!
 //! *Invariant*: one input gives one outcome, whatever was run before; the clock, the network and
