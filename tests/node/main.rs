@@ -11,6 +11,7 @@ mod delivery;
 mod forks;
 mod long_bodies;
 mod marks;
+mod model;
 mod proofs;
 mod removal;
 mod restored;
