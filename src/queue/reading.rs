@@ -168,7 +168,8 @@ impl Queue {
     /// is another's or has no such body.
     ///
     /// # Errors
-    /// Fatal ones.
+    /// [`QueueError::Removed`]: a removed peer is told nothing, not even that there is no more, which
+    /// it would take for the end of the message. Fatal ones.
     pub fn own_body_chunks(
         &mut self,
         peer: &Id,
@@ -177,7 +178,7 @@ impl Queue {
         numbers: Range<u32>,
     ) -> Result<Vec<Bytes>, QueueError> {
         if self.grant(peer).is_none() {
-            return Ok(Vec::new());
+            return Err(QueueError::Removed(*peer));
         }
         let recipient = Recipient::Peer(*peer.as_bytes());
         self.outbox.body_chunks(&*self.store, &recipient, (epoch, seq), numbers)

@@ -70,6 +70,9 @@ fn the_chunks_of_a_repeated_long_body_go() {
     assert_eq!(held(&mut author.queue, &to, 0), [vec![7; 5_000]]);
     assert_eq!(held(&mut author.queue, &to, 1), Vec::<Bytes>::new());
     assert_eq!(held(&mut author.queue, &Node::new(3).id(), 0), Vec::<Bytes>::new());
+    author.queue.remove_peer(&to).unwrap();
+    let refused = author.queue.own_body_chunks(&to, epoch, Seq(0), 0..9).unwrap_err();
+    assert!(matches!(refused, QueueError::Removed(_)), "no more is what gone messages say");
 }
 
 #[test]
