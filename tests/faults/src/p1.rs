@@ -2,8 +2,8 @@
 //!
 //! `power-cut.py` gives each cut a disk of its own. The sender is on it, or the receiver, or both;
 //! who is not on it goes on from where it was when the others froze, and knows more than they do
-//! unless they kept their word. What the processes printed before the cut stands in a journal that
-//! no cut touches: it is what the world was told.
+//! unless they kept their word. What the processes printed before the cut stands in files that no cut
+//! touches: it is what the world was told.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -100,7 +100,10 @@ impl Cut {
         a.results(&["add-peer", &b_id])?;
         b.results(&["add-peer", &a_id])?;
         let (told, news) = channel();
-        follow(a.start(&["listen"])?, &told);
+        // Straight to a file: in a pipe, lines would wait that are archived already.
+        let listened = OpenOptions::new().append(true).create(true).open(self.listened())?;
+        let mut listen = a.command(&["listen"]);
+        let _listener = listen.stdout(listened.try_clone()?).stderr(listened).spawn()?;
         follow(b.start(&["connect", &a_id])?, &told);
         let (_, texts) = Ledger::new(&b_id).attempt(TEXT_COUNT);
         let words = ["send", "--to", &a_id, "--json", "--lines", "-"];
@@ -137,9 +140,8 @@ impl Cut {
         let journal = fs::read_to_string(self.kept().join("journal"))?;
         pair.a.received.listener_started();
         let mut attempt = 0;
-        // A torn last line was told to nobody.
-        let whole = journal.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        for line in whole.lines() {
+        let listened = fs::read_to_string(self.listened())?;
+        for line in whole(&journal).chain(whole(&listened)) {
             if line.starts_with('{') {
                 pair.a.received.confirm_line(attempt, line);
                 attempt += 1;
@@ -178,10 +180,20 @@ impl Cut {
         self.cut / 3 % 2 == 1
     }
 
+    /// What the listener has printed.
+    fn listened(&self) -> PathBuf {
+        self.kept().join("listened")
+    }
+
     /// The folder that no cut touches.
     fn kept(&self) -> PathBuf {
         self.ack.with_extension("kept")
     }
+}
+
+/// The lines of a text; a torn last one was told to nobody.
+fn whole(text: &str) -> impl Iterator<Item = &str> {
+    text.rsplit_once('\n').map_or("", |(whole, _)| whole).lines()
 }
 
 /// Passes on what a process prints, for as long as it runs.
