@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -14,7 +14,7 @@ use super::directory::{Directory, Lock};
 use super::discovery::{Addresses, Book, Discoveries};
 use super::error::NodeError;
 use super::known::Known;
-use super::listening::Shared as SharedListening;
+use super::listening::Listens;
 use super::news::News;
 use super::opening::Opening;
 use super::sealing::Sealing;
@@ -43,7 +43,7 @@ pub(super) struct Inner {
     pub(super) sessions: Arc<Sessions>,
     pub(super) news: Arc<News>,
     pub(super) dials: Dials,
-    pub(super) listening: Mutex<SharedListening>,
+    pub(super) listens: Listens,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) discoveries: Discoveries,
     pub(super) book: Arc<Book>,

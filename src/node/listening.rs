@@ -1,8 +1,9 @@
 //! Accepting connections for as long as someone listens.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use tokio::task::JoinHandle;
 use tokio_util::sync::DropGuard;
 
 use super::Node;
@@ -13,7 +14,13 @@ use super::link::socket;
 use super::transport::{Addr, ListenAt, Listener};
 
 /// What listens at this moment; everyone who called [`Node::listen`] shares it.
-pub(super) type Shared = Weak<Port>;
+#[derive(Debug, Default)]
+pub(super) struct Listens {
+    port: Mutex<Weak<Port>>,
+    /// What accepts at the last port, and frees its address as it ends. Held while a port is opened,
+    /// so that callers of one moment share it.
+    accepting: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+}
 
 /// Accepts connections from added peers until the last handle to it is closed or dropped.
 #[derive(Debug, Clone)]
@@ -59,7 +66,7 @@ impl Node {
     /// ```
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
-        address(&self.inner)
+        self.inner.listens.address()
     }
 }
 
@@ -93,46 +100,60 @@ pub(super) async fn listen(
     node: &Arc<Inner>,
     address: Option<SocketAddr>,
 ) -> Result<Listening, NodeError> {
-    if let Some(port) = shared(node).upgrade() {
+    let mut accepting = node.listens.accepting.lock().await;
+    if let Some(port) = node.listens.port().upgrade() {
         return Ok(Listening { port });
     }
-    let at = match address {
-        Some(address) => ListenAt::Addr(Addr::Socket(address)),
-        None => ListenAt::Anywhere { port: node.directory.port()? },
-    };
-    let listener = node.transport.listen(&at).await;
-    let listener = listener.map_err(|source| NodeError::Listen { at: at.clone(), source })?;
-    let bound = listener.local_addr().and_then(socket);
-    if let Some(bound) = bound
-        && address.is_none()
-        && node.directory.port()? != Some(bound.port())
-        && let Err(error) = node.remember_port(bound.port())
-    {
-        // A full disk, say: what came before is delivered and freed all the same.
-        tracing::warn!(%error, "the port will be another the next time");
+    if let Some(ending) = accepting.as_mut() {
+        // The last port was let go a moment ago: its address can be asked for again.
+        let _: Result<(), _> = ending.await;
+        *accepting = None;
     }
+    let listener = bind(node, address).await?;
+    let bound = listener.local_addr().and_then(socket);
     let cancel = node.stopping.child_token();
-    let (accepting, stop) = (Arc::clone(node), cancel.clone());
-    node.tasks.spawn(async move {
-        stop.run_until_cancelled(accept(accepting, listener)).await;
-    });
+    let (host, stop) = (Arc::clone(node), cancel.clone());
+    *accepting = Some(node.tasks.spawn(async move {
+        stop.run_until_cancelled(accept(host, listener)).await;
+    }));
     let announcement = bound.map(|address| node.discoveries.announce(node.id(), address));
     let port = Arc::new(Port {
         address: bound,
         _announcement: announcement,
         _cancel: cancel.drop_guard(),
     });
-    *shared(node) = Arc::downgrade(&port);
+    *node.listens.port() = Arc::downgrade(&port);
     Ok(Listening { port })
 }
 
-/// The address that is listened on.
-pub(super) fn address(node: &Inner) -> Option<SocketAddr> {
-    shared(node).upgrade().and_then(|port| port.address)
+/// The listener at `address`, or where the node listened the last time.
+async fn bind(node: &Inner, address: Option<SocketAddr>) -> Result<Box<dyn Listener>, NodeError> {
+    let at = match address {
+        Some(address) => ListenAt::Addr(Addr::Socket(address)),
+        None => ListenAt::Anywhere { port: node.directory.port()? },
+    };
+    let listener = node.transport.listen(&at).await;
+    let listener = listener.map_err(|source| NodeError::Listen { at: at.clone(), source })?;
+    if let ListenAt::Anywhere { port } = at
+        && let Some(bound) = listener.local_addr().and_then(socket)
+        && port != Some(bound.port())
+        && let Err(error) = node.remember_port(bound.port())
+    {
+        // A full disk, say: what came before is delivered and freed all the same.
+        tracing::warn!(%error, "the port will be another the next time");
+    }
+    Ok(listener)
 }
 
-fn shared(node: &Inner) -> MutexGuard<'_, Shared> {
-    node.listening.lock().unwrap_or_else(PoisonError::into_inner)
+impl Listens {
+    /// The address that is listened on.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.port().upgrade().and_then(|port| port.address)
+    }
+
+    fn port(&self) -> MutexGuard<'_, Weak<Port>> {
+        self.port.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Has whoever comes knock.

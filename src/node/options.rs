@@ -1,8 +1,8 @@
 //! How a node is opened.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
 
 use peermq_storage::Kind;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +19,7 @@ use super::disk;
 use super::error::NodeError;
 use super::inner::{Inner, StoreInfo};
 use super::known::Known;
+use super::listening::Listens;
 use super::news::News;
 use super::reclaiming;
 use super::sealing::Sealing;
@@ -283,7 +284,7 @@ impl Options {
             sessions,
             news,
             dials: Dials::default(),
-            listening: Mutex::default(),
+            listens: Listens::default(),
             transport: self.transport,
             discoveries: Discoveries::new(ways, clock),
             book,

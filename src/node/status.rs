@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 
 use super::error::NodeError;
 use super::inner::Inner;
-use super::listening;
 use crate::queue::{DiskFull, Fork, PeerFigures, Queue, QueueError, Stale};
 use crate::types::{Epoch, Id, UnixMs};
 
@@ -83,7 +82,7 @@ impl Status {
             stale,
             disk_full,
             forks,
-            listening: listening::address(node),
+            listening: node.listens.address(),
             sessions: sessions
                 .map(|(peer, address, since)| SessionStatus { peer, address, since })
                 .collect(),

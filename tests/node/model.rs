@@ -3,7 +3,7 @@
 //!
 //! `PROPTEST_CASES=2000 cargo test --test node model` tries more histories.
 
-use peermq::node::{AckLevel, Listening, Mode, NodeError, Place, Sent, Set};
+use peermq::node::{AckLevel, Mode, NodeError, Place, Sent, Set};
 use peermq::queue::QueueError;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
@@ -240,7 +240,7 @@ impl Run {
     /// and what was archived or cleared there is known here.
     async fn meet(&self, model: &Model, from: usize) {
         let (dialler, listener) = (self.host(from), self.host(1 - from));
-        let listening = within(listen(listener)).await;
+        let listening = within(listener.node.listen(None)).await.unwrap();
         let connection = dialler.connect(listener, &listening).await;
         for at in 0..2 {
             let author = self.host(1 - at);
@@ -273,17 +273,6 @@ impl Run {
             found.push((seq, message.text().unwrap().to_vec()));
         }
         assert_eq!(found, expected, "{set:?} at {at}");
-    }
-}
-
-/// Listens, once the port of the last time is let go of.
-async fn listen(host: &Host) -> Listening {
-    loop {
-        match host.node.listen(None).await {
-            Ok(listening) => return listening,
-            Err(NodeError::Listen { .. }) => tokio::task::yield_now().await,
-            Err(other) => panic!("{other}"),
-        }
     }
 }
 

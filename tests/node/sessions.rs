@@ -38,6 +38,27 @@ over_each_transport! {
         assert_eq!(read(&a.node, &mut unread, 1).await, ["1 two"]);
     }
 
+    async fn an_address_that_was_let_go_can_be_listened_on_at_once(net: Net) {
+        let host = net.host().await;
+        let first = host.listen().await;
+        let (address, mut port) = (first.address(), first);
+        for _ in 0..20 {
+            port.close();
+            port = within(host.node.listen(address)).await.unwrap();
+            assert_eq!(port.address(), address);
+        }
+    }
+
+    async fn who_listen_at_the_same_moment_share_one_port(net: Net) {
+        let host = net.host().await;
+        for _ in 0..20 {
+            let (one, two) = within(async { tokio::join!(host.listen(), host.listen()) }).await;
+            assert_eq!(one.address(), two.address());
+            one.close();
+            assert_eq!(host.node.address(), two.address(), "who is left still listens");
+        }
+    }
+
     async fn who_waits_when_a_node_is_shut_down_hears_of_it(net: Net) {
         let (a, b) = (net.host().await, net.host().await);
         let listening = b.listen().await;
