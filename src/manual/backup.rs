@@ -28,7 +28,8 @@
 //!
 //! `peermq repair` writes each row that it takes out of the store to a file under `aside/` in the data
 //! directory, named by the Unix milliseconds: `peermqa1`, then records and the end as above. A row
-//! that could not be read is a record of kind 2.
+//! that could not be read is a record of kind 2. A store that does not open is moved to
+//! `aside/store-` and the milliseconds, as it is.
 //!
 //! # End
 //!

@@ -1,9 +1,9 @@
 //! A data directory on which no node runs, held to look at its store or to mend it.
 //!
 //! What a repair takes out of the store it first writes to a file under `aside/`, whose bytes stand
-//! in the [manual](crate::manual::backup).
+//! in the [manual](crate::manual::backup); a store that does not open is moved there as a whole.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -72,11 +72,29 @@ impl Offline {
         Ok(file)
     }
 
+    /// Moves the store of a directory on which no node runs to a folder under `aside/`, which is
+    /// returned: what a repair comes to when the store does not open. An empty one is made in its
+    /// place at the next open, behind the head mark if this node has ever signed, so that it signs
+    /// nothing until it is told to begin a new life.
+    ///
+    /// # Errors
+    /// [`NodeError::Directory`] when another process holds the directory or it cannot be used.
+    pub fn set_store_aside(path: &Path) -> Result<PathBuf, NodeError> {
+        let directory = Directory::open(path)?;
+        let _lock = directory.lock()?;
+        let aside = aside(&directory, &format!("store-{}", Clock::system().unix_ms().0))?;
+        let store = directory.store();
+        let moved = fs::rename(&store, &aside);
+        let synced = moved
+            .and_then(|()| files::sync_folder_of(&aside))
+            .and_then(|()| files::sync_folder_of(&store));
+        synced.map_err(DirectoryError::at(&store))?;
+        Ok(aside)
+    }
+
     /// Copies rows to a file of their own, which lasts when this returns.
     fn set_aside(&self, keys: &[Bytes], now: UnixMs) -> Result<PathBuf, NodeError> {
-        let folder = self.directory.path().join("aside");
-        files::create_folders(&folder).map_err(DirectoryError::at(&folder))?;
-        let path = folder.join(now.0.to_string());
+        let path = aside(&self.directory, &now.0.to_string())?;
         files::write_new(&path, ASIDE_MAGIC).map_err(DirectoryError::at(&path))?;
         let mut file =
             File::options().append(true).open(&path).map_err(DirectoryError::at(&path))?;
@@ -93,6 +111,13 @@ impl Offline {
         written.and_then(|()| files::sync_folder_of(&path)).map_err(DirectoryError::at(&path))?;
         Ok(path)
     }
+}
+
+/// Where something is set aside: a name in a folder that is there.
+fn aside(directory: &Directory, name: &str) -> Result<PathBuf, NodeError> {
+    let folder = directory.path().join("aside");
+    files::create_folders(&folder).map_err(DirectoryError::at(&folder))?;
+    Ok(folder.join(name))
 }
 
 /// Writes a directory's store anew if its files are much larger than what they hold; `None` when they

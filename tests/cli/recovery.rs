@@ -1,6 +1,7 @@
 //! What a person does when a store is in doubt.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use crate::support::{Machine, Node, archived, write};
 
@@ -131,6 +132,57 @@ fn a_damaged_row_is_found_set_aside_and_the_node_goes_on() {
     b.send(&a.id(), "one");
     let _connection = b.start(&["connect", &a.id()]);
     listener.expect(&b.id(), 1, &["one"]);
+}
+
+#[test]
+fn a_store_that_does_not_open_is_set_aside_and_peers_send_again() {
+    let machine = Machine::new();
+    let (a, b) = machine.pair();
+    b.send(&a.id(), "zero");
+    b.send(&a.id(), "one");
+    a.send(&b.id(), "of the first life");
+    let (listener, connection) =
+        (a.start(&["listen", "--no-archive"]), b.start(&["connect", &a.id()]));
+    listener.expect(&b.id(), 0, &["zero", "one"]);
+    a.succeeds(&["archive", &format!("{}@0", b.id())]);
+    archived(&connection, 0);
+    drop((listener, connection));
+    destroy(&a.directory.join("store"));
+
+    let line = a.fails(1, &["check"]);
+    assert!(line.contains("the store is damaged"), "{line}");
+    let ended = a.run(&["repair"]);
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    for words in ["the store is damaged: ", "/aside/store-", "recover --new-epoch"] {
+        assert!(ended.stderr.contains(words), "{words} in {}", ended.stderr);
+    }
+    let kept = std::fs::read_dir(a.directory.join("aside")).unwrap().next().unwrap().unwrap();
+    assert!(kept.path().is_dir());
+    a.fails(1, &["send", "--to", &b.id(), "--message", "not yet"]);
+    a.succeeds(&["recover", "--new-epoch"]);
+    a.succeeds(&["add-peer", &b.id()]);
+
+    // What was archived is not offered again, what was unread is.
+    let (listener, _connection) = (a.listen(), b.start(&["connect", &a.id()]));
+    listener.expect(&b.id(), 1, &["one"]);
+    a.send(&b.id(), "of the second");
+    let reader = b.start(&["listen", "--addr", "127.0.0.1:0"]);
+    reader.expect(&a.id(), 0, &["of the first life"]);
+    assert!(reader.line().ends_with(".0 of the second"));
+    listener.terminate();
+    a.succeeds(&["check"]);
+}
+
+/// Leaves of each file of a store only zeros.
+fn destroy(folder: &Path) {
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        if entry.path().is_dir() {
+            destroy(&entry.path());
+        } else if entry.file_name() != "lock" {
+            let size = usize::try_from(entry.metadata().unwrap().len()).unwrap();
+            write(&entry.path(), vec![0; size]);
+        }
+    }
 }
 
 /// Writes other bytes over a block of received messages.

@@ -2,7 +2,9 @@
 
 use peermq::node::{NodeError, Offline};
 use peermq::queue::check::{CheckObserver, Finding};
+use peermq_storage::OpenError;
 use serde_json::json;
+use tokio::task::spawn_blocking;
 
 use crate::context::Context;
 use crate::error::CliError;
@@ -19,6 +21,18 @@ pub(super) async fn run(context: &Context) -> Result<(), CliError> {
 }
 
 pub(super) async fn repair(context: &Context) -> Result<(), CliError> {
+    let (directory, store) = (context.directory()?, context.store);
+    let replaced = spawn_blocking(move || match Offline::open(&directory, store) {
+        Err(NodeError::Open(OpenError::Corrupt(why))) => {
+            Offline::set_store_aside(&directory).map(|path| Some((why, path)))
+        }
+        opened => opened.map(|_| None),
+    });
+    if let Some((why, path)) = replaced.await.expect(NO_PANIC)? {
+        remark(&format!("the store is damaged: {why}"));
+        remark(&format!("it lies in {path:?}, and an empty one is in its place"));
+        remark(EMPTY_STORE_ADVICE);
+    }
     let (mended, aside, left) = offline(context, |held, output| {
         let mut report = Report::new(output);
         held.check(&mut report)?;
@@ -46,9 +60,8 @@ async fn offline<T: Send + 'static>(
     work: impl FnOnce(&Offline, Output) -> Result<T, NodeError> + Send + 'static,
 ) -> Result<T, CliError> {
     let (directory, store, output) = (context.directory()?, context.store, context.output);
-    let done =
-        tokio::task::spawn_blocking(move || work(&Offline::open(&directory, store)?, output));
-    Ok(done.await.expect("looking and mending do not panic and are not aborted")?)
+    let done = spawn_blocking(move || work(&Offline::open(&directory, store)?, output));
+    Ok(done.await.expect(NO_PANIC)?)
 }
 
 /// What a check saw.
@@ -102,6 +115,12 @@ impl CheckObserver for Report {
         self.findings.push(finding);
     }
 }
+
+const NO_PANIC: &str = "looking and mending do not panic and are not aborted";
+
+/// What a user can do who has lost a store.
+const EMPTY_STORE_ADVICE: &str = "`peermq recover --new-epoch` begins a new log; add your peers again, \
+                                  and they send what this node had not archived or cleared";
 
 /// Messages after which the progress is shown anew.
 const PROGRESS_COUNT: u64 = 4_096;
