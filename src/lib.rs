@@ -8,10 +8,11 @@ pub mod log;
 pub mod manual;
 #[cfg(feature = "node")]
 pub mod node;
-mod planted;
 pub mod queue;
 pub mod sync;
 pub mod types;
+
+use peermq_storage::planted;
 
 /// The library as the README shows it, compiled with the examples of the documentation.
 #[cfg(all(doctest, feature = "node"))]

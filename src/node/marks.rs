@@ -61,14 +61,6 @@ impl Inner {
             let all = places.clone();
             self.storage.read(move |queue| queue.check_marks(&all, mark)).await??;
         }
-        if cfg!(peermq_planted_early_archive) {
-            let storage = self.storage.clone();
-            self.tasks.spawn(async move {
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-                storage.write(move |queue| queue.mark(&places, mark)).await
-            });
-            return Ok(());
-        }
         let groups = Place::groups(places);
         let marked = groups.map(|group| self.storage.write(move |queue| queue.mark(&group, mark)));
         try_join_all(marked).await.map(drop)

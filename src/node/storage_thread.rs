@@ -8,7 +8,6 @@
 //! hundred writes at a time and an idle one a single write at once. Reads run between commits and
 //! see durable state alone.
 
-use std::any::TypeId;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -20,8 +19,8 @@ use super::clock::Clock;
 use super::error::NodeError;
 use super::standing::Standing;
 use crate::limits::{GROUP_JOB_COUNT_MAX, GROUP_STAGED_SIZE_MAX, STORAGE_JOB_COUNT_MAX};
+use crate::planted;
 use crate::queue::{Queue, QueueError};
-use crate::sync::Receipts;
 
 /// A way to the storage thread; it ends when the last one is dropped or after
 /// [`Storage::shutdown`].
@@ -93,7 +92,7 @@ impl Storage {
     {
         let (answer, answered) = oneshot::channel::<Result<T, NodeError>>();
         let job: StageFn = Box::new(move |queue| match stage(queue) {
-            Ok(staged) if is_early::<T>() => {
+            Ok(staged) if planted::is("early-answer") => {
                 let _ = answer.send(Ok(then(queue, staged)));
                 Ok(None)
             }
@@ -168,12 +167,6 @@ impl fmt::Debug for Storage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Storage").field("failure", &self.failure.get()).finish_non_exhaustive()
     }
-}
-
-/// Whether a write is answered before its commit: never, but for the bugs that are planted.
-fn is_early<T: 'static>() -> bool {
-    let is_receipts = TypeId::of::<T>() == TypeId::of::<Result<Receipts, QueueError>>();
-    cfg!(peermq_planted_early_answer) || cfg!(peermq_planted_early_receipt) && is_receipts
 }
 
 /// The thread's side.
@@ -280,7 +273,7 @@ impl Worker {
         staged: Result<(), Failure>,
         completions: Vec<CompleteFn>,
     ) -> Result<(), Failure> {
-        if cfg!(any(peermq_planted_early_answer, peermq_planted_early_receipt)) {
+        if planted::is("early-answer") {
             // Wide enough for a kill at a random instant.
             thread::sleep(std::time::Duration::from_millis(50));
         }

@@ -6,6 +6,7 @@ use thiserror::Error;
 use super::Queue;
 use super::error::QueueError;
 use crate::limits::{DISK_FREE_AGAIN_MIN, DISK_FREE_MIN};
+use crate::planted;
 
 /// The disk has too little room left for anything new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -24,7 +25,7 @@ impl Queue {
     pub fn on_disk(&mut self, free: u64) {
         let now = match self.disk_full {
             None if free < DISK_FREE_MIN => Some(DiskFull { free }),
-            Some(_) if cfg!(peermq_planted_full_for_ever) => self.disk_full,
+            Some(_) if planted::is("full-for-ever") => self.disk_full,
             Some(_) if free >= DISK_FREE_AGAIN_MIN => None,
             same => same,
         };

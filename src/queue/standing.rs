@@ -11,6 +11,7 @@ use thiserror::Error;
 use super::Queue;
 use super::error::QueueError;
 use crate::log::Tip;
+use crate::planted;
 
 /// Why a node signs nothing more in this life of its log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -96,7 +97,7 @@ impl Queue {
 
     /// Signs nothing from now on.
     pub const fn suspend(&mut self, stale: Stale) {
-        if cfg!(not(peermq_planted_never_stale)) {
+        if !planted::is("never-stale") {
             self.stale = Some(stale);
         }
     }

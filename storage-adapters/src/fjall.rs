@@ -14,7 +14,7 @@ use ::fjall::{Database, Error, Keyspace, KeyspaceCreateOptions, PersistMode, Rea
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::mark::{Mark, Seal};
-use crate::{Batch, Bytes, Health, OpenError, Scan, Store, StoreError};
+use crate::{Batch, Bytes, Health, OpenError, Scan, Store, StoreError, planted};
 
 /// fjall in one directory.
 pub(crate) struct FjallStore {
@@ -26,7 +26,7 @@ impl FjallStore {
     /// Opens the fjall in `path`, or makes one in an empty directory.
     pub(crate) fn open(path: &Path, mark: Mark) -> Result<Self, OpenError> {
         let found = fs::read_dir(path)?.next().is_some();
-        if found && cfg!(not(peermq_planted_unchecked)) {
+        if found && !planted::is("unchecked") {
             check_whole(path, mark)?;
         }
         let db = Database::builder(path)

@@ -20,6 +20,8 @@ mod kind;
 mod mark;
 mod memory;
 mod open;
+#[doc(hidden)]
+pub mod planted;
 mod poison;
 #[cfg(feature = "redb")]
 mod redb;

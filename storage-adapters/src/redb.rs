@@ -16,7 +16,7 @@ use ::redb::{
 };
 
 use crate::mark::Mark;
-use crate::{Batch, Bytes, Health, OpenError, Scan, Store, StoreError};
+use crate::{Batch, Bytes, Health, OpenError, Scan, Store, StoreError, planted};
 
 /// redb in one directory.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl RedbStore {
         let db = if found { builder.open(&file) } else { builder.create(&file) }?;
         let mut store = Self { db };
         // Its reads look at no checksum: a flipped bit would be handed out as a value.
-        let is_checked = found && cfg!(not(peermq_planted_unchecked));
+        let is_checked = found && !planted::is("unchecked");
         if is_checked && !store.db.check_integrity()? && mark.health == Health::Clean {
             return Err(refuse_damaged(store, &file)?);
         }

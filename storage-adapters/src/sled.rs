@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 use ::sled::{Config, Db, Error, IVec};
 
 use crate::mark::{Mark, Seal};
-use crate::{Batch, Bytes, Health, OpenError, Scan, Store, StoreError};
+use crate::{Batch, Bytes, Health, OpenError, Scan, Store, StoreError, planted};
 
 mod audit;
 
@@ -36,7 +36,7 @@ impl SledStore {
     /// Opens the sled in `path`, or makes one in an empty directory.
     pub(crate) fn open(path: &Path, mark: Mark) -> Result<Self, OpenError> {
         let found = path.join(DATA).is_file();
-        if found && cfg!(not(peermq_planted_unchecked)) {
+        if found && !planted::is("unchecked") {
             check_whole(path, mark)?;
         } else if !found && fs::read_dir(path)?.next().is_some() {
             return Err(OpenError::Corrupt(format!("expected a file {DATA}, got none")));
@@ -66,9 +66,9 @@ impl Store for SledStore {
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         self.apply(&batch).map_err(write_error)?;
         self.db.flush().map_err(write_error)?;
-        if cfg!(not(peermq_planted_plain_flush)) {
+        if !planted::is("plain-flush") {
             let synced = self.data.sync_data().map_err(StoreError::Sync);
-            if cfg!(not(peermq_planted_swallowed)) {
+            if !planted::is("swallowed") {
                 synced?;
             }
         }

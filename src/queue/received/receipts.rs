@@ -11,6 +11,7 @@ use peermq_storage::Store;
 use super::author_log::{AuthorLog, Tally};
 use super::sets::{Kind, Sets};
 use crate::limits::{RECEIPT_RANGE_COUNT_MAX, RECEIPT_READ_COUNT_MAX, RECEIPT_SPAN_MAX};
+use crate::planted;
 use crate::queue::error::QueueError;
 use crate::queue::seq_set::{SeqSet, pieces};
 use crate::sync::{Acked, Receipt};
@@ -71,7 +72,7 @@ impl AuthorLog {
 
     /// Entries that receipts speak of.
     const fn told(&self) -> u64 {
-        if cfg!(peermq_planted_early_receipt) { self.received() } else { self.durable() }
+        if planted::is("early-receipt") { self.received() } else { self.durable() }
     }
 
     fn receipt(&self, me: &Id, window: Window) -> Receipt {
