@@ -323,6 +323,8 @@ pub const ATTACH_RETRY_MS: u64 = 20;
 /// Milliseconds that requests in flight are given when their server ends; those cut off are
 /// repeated to the next one.
 pub const SERVE_END_MS_MAX: u64 = 1_000;
+/// Milliseconds that the tasks of a node whose store is closed are given to end.
+pub const TASKS_END_MS_MAX: u64 = 5_000;
 /// Bytes of a JSON request body: 10 000 places are far below it.
 pub const API_BODY_SIZE_MAX: usize = 2 << 20;
 /// Bytes of one line of `send --lines`, which is held in memory whole.

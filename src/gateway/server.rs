@@ -1,5 +1,6 @@
 //! Holding a directory: the node, its router, and the socket through which others use them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -23,9 +24,18 @@ pub(super) struct Holder {
     router: Router,
     directory: Directory,
     stop: CancellationToken,
-    server: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+    server: tokio::sync::Mutex<Option<Server>>,
     /// A holder that is just dropped serves nobody either.
     _stops: DropGuard,
+}
+
+/// What listens on the socket.
+#[derive(Debug)]
+struct Server {
+    task: JoinHandle<()>,
+    /// A node that has failed lets go of its directory, which is still this one's until the socket is
+    /// gone: the next holder's has the same name.
+    _lock: Option<Arc<Lock>>,
 }
 
 impl Holder {
@@ -43,12 +53,13 @@ impl Holder {
             .map_err(|source| ClientError::Socket { path: directory.path().to_owned(), source })?;
         let serving = axum::serve(listener, router.clone())
             .with_graceful_shutdown(stop.clone().cancelled_owned());
-        let server = tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             if let Err(error) = serving.await {
                 tracing::error!(%error, "the local API ended");
             }
         });
         let _stops = stop.clone().drop_guard();
+        let server = Server { task, _lock: node.hold() };
         let server = tokio::sync::Mutex::new(Some(server));
         Ok(Self { node, router, directory, stop, server, _stops })
     }
@@ -63,17 +74,16 @@ impl Holder {
 
     /// Ends in order: nobody new, those in flight, the node, the lock.
     pub(super) async fn close(&self) -> Result<(), NodeError> {
-        let unlinked = self.directory.socket_path().map(|path| socket::unlink(path.as_ref()));
-        if !matches!(unlinked, Ok(Ok(()))) {
-            tracing::warn!("the socket stays behind; the next holder takes it away");
-        }
-        self.stop.cancel();
-        if let Some(mut server) = self.server.lock().await.take()
-            && tokio::time::timeout(Duration::from_millis(SERVE_END_MS_MAX), &mut server)
-                .await
-                .is_err()
-        {
-            server.abort();
+        if let Some(mut server) = self.server.lock().await.take() {
+            let unlinked = self.directory.socket_path().map(|path| socket::unlink(path.as_ref()));
+            if !matches!(unlinked, Ok(Ok(()))) {
+                tracing::warn!("the socket stays behind; the next holder takes it away");
+            }
+            self.stop.cancel();
+            let end = Duration::from_millis(SERVE_END_MS_MAX);
+            if tokio::time::timeout(end, &mut server.task).await.is_err() {
+                server.task.abort();
+            }
         }
         self.node.clone().shutdown().await
     }

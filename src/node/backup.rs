@@ -1,4 +1,4 @@
-//! Backups: a running node's store as a stream, a file that holds it with the key, and the way back.
+//! Backups: a running node's store as a stream, and a file that holds it with the key.
 //!
 //! The file's bytes stand in the [manual](crate::manual::backup).
 
@@ -8,14 +8,13 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
-use peermq_storage::{Batch, Kind, Store};
 use zeroize::Zeroizing;
 
 use super::directory::{Directory, DirectoryError, key_size};
 use super::error::NodeError;
 use super::files;
 use super::storage_thread::Storage;
-use crate::limits::{BACKUP_BATCH_SIZE, BACKUP_PIECE_SIZE};
+use crate::limits::BACKUP_PIECE_SIZE;
 use crate::queue::{BackupId, Record, RecordReader};
 
 /// Reads a backup of a running store, and gives it up when dropped.
@@ -106,79 +105,8 @@ impl Drop for BackupFile {
     }
 }
 
-/// Makes a data directory of a backup, where nothing is or an empty directory. It appears in one
-/// step, whole; until then it grows beside it, with `.restoring` to its name, and what an earlier try
-/// left there goes. It has no head mark: how far the log has come since the backup, nobody here knows.
-///
-/// # Errors
-/// [`NodeError::Queue`] for a file that is no whole backup, [`NodeError::Directory`] when the
-/// directory is not empty or cannot be written, [`NodeError::Open`] and [`NodeError::Queue`] from
-/// the store.
-pub fn restore(backup: &Path, directory: &Path, wanted: Option<Kind>) -> Result<(), NodeError> {
-    let target = std::path::absolute(directory).map_err(DirectoryError::at(directory))?;
-    if fs::read_dir(&target).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(DirectoryError::NotEmpty { path: target }.into());
-    }
-    let key = read_records(backup, |_| Ok(()))?;
-    let draft = Draft::begin(&target)?;
-    fill(&Directory::open_or_create(&draft.0)?, &key, backup, wanted)?;
-    fs::rename(&draft.0, &target).map_err(DirectoryError::at(&target))?;
-    Ok(files::sync_folder_of(&target).map_err(DirectoryError::at(&target))?)
-}
-
-/// A data directory in the making, with a secret key in it: it goes unless it gets its name.
-struct Draft(PathBuf);
-
-impl Draft {
-    fn begin(target: &Path) -> Result<Self, NodeError> {
-        let mut name = target.as_os_str().to_owned();
-        name.push(".restoring");
-        let draft = Self(name.into());
-        if draft.0.exists() {
-            // Whoever makes it at this moment holds it.
-            let _lock = Directory::open_or_create(&draft.0)?.lock()?;
-            fs::remove_dir_all(&draft.0).map_err(DirectoryError::at(&draft.0))?;
-        }
-        Ok(draft)
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        // One that cannot be removed now goes with the next try.
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn fill(
-    directory: &Directory,
-    key: &[u8],
-    backup: &Path,
-    wanted: Option<Kind>,
-) -> Result<(), NodeError> {
-    let path = directory.path().join("key");
-    files::write_new(&path, key).map_err(DirectoryError::at(&path))?;
-    directory.id(|| [0; 32])?;
-    let lock = directory.lock()?;
-    let kind = directory.store_kind(&lock, wanted)?;
-    let store = peermq_storage::open(kind, &directory.store(), &directory.poison())?.store;
-    let mut batch = Batch::new();
-    read_records(backup, |Record { key, value }| {
-        match value {
-            Some(value) => batch.put(key, value),
-            None => batch.remove(key),
-        }
-        if batch.size() >= BACKUP_BATCH_SIZE { commit(&*store, &mut batch) } else { Ok(()) }
-    })?;
-    commit(&*store, &mut batch)
-}
-
-fn commit(store: &dyn Store, batch: &mut Batch) -> Result<(), NodeError> {
-    store.commit(std::mem::take(batch)).map_err(|error| NodeError::Queue(error.into()))
-}
-
 /// Hands each record of a backup's file on; returns the key file's bytes once the end was whole.
-fn read_records(
+pub(super) fn read_records(
     path: &Path,
     mut take: impl FnMut(Record) -> Result<(), NodeError>,
 ) -> Result<Zeroizing<Vec<u8>>, NodeError> {

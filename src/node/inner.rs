@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,6 +24,7 @@ use super::storage_thread::Storage;
 use super::transport::Transport;
 use crate::crypto::Identity;
 use crate::crypto::noise::Network;
+use crate::limits::TASKS_END_MS_MAX;
 use crate::queue::ReaderId;
 use crate::types::{Epoch, Id};
 
@@ -100,12 +102,19 @@ impl Inner {
         self.tasks.spawn(work).await.map_err(|_| NodeError::Stopped)?
     }
 
-    /// Ends everything, the store last.
+    /// Ends everything: what is under way, the store, and what waited for either.
     pub(super) async fn shutdown(&self) -> Result<(), NodeError> {
         self.stopping.cancel();
         self.tasks.close();
         self.sessions.cut_all().await;
-        self.storage.shutdown().await
+        let closed = self.storage.shutdown().await;
+        // A port is free once its task has ended. Not one of them has anything left to wait for, but
+        // for the disk.
+        let end = Duration::from_millis(TASKS_END_MS_MAX);
+        if tokio::time::timeout(end, self.tasks.wait()).await.is_err() {
+            tracing::warn!("expected all that was under way to end, got some that goes on");
+        }
+        closed
     }
 
     /// The addresses at which a peer may be.

@@ -47,6 +47,7 @@ mod pairs;
 mod proving;
 mod random;
 mod reclaiming;
+mod restore;
 mod sealing;
 mod send;
 mod serve;
@@ -66,9 +67,11 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 
 pub use self::acks::{Ack, AckLevel};
-pub use self::backup::{BackupFile, restore};
+pub use self::backup::BackupFile;
 pub use self::body::Body;
 pub use self::connection::Connection;
+#[cfg(feature = "gateway")]
+use self::directory::Lock;
 pub use self::error::NodeError;
 use self::inner::Inner;
 pub use self::listening::Listening;
@@ -76,6 +79,7 @@ pub use self::message::{Message, Places, Text};
 pub use self::notices::Notice;
 pub use self::offline::{Offline, shrink};
 pub use self::options::Options;
+pub use self::restore::restore;
 pub use self::sealing::SendOptions;
 pub use self::send::Sent;
 pub use self::standing::{Recovered, Recovery};
@@ -268,6 +272,12 @@ impl Node {
     /// [`NodeError::Storage`]; in the stream [`NodeError::Queue`] when it is read too slowly.
     pub async fn backup(&self) -> Result<BoxStream<'static, Result<Bytes, NodeError>>, NodeError> {
         backup::stream(self.inner.storage.clone()).await
+    }
+
+    /// The directory, for whoever has to keep others out of it for longer than the store is open.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn hold(&self) -> Option<Arc<Lock>> {
+        self.inner.lock.upgrade()
     }
 
     /// Ends all sessions, finishes what waits to be written, and closes the store. Other handles

@@ -13,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::audience::Audience;
 use super::clock::Clock;
@@ -28,6 +29,8 @@ use crate::queue::{Queue, QueueError};
 pub(super) struct Storage {
     jobs: mpsc::Sender<Job>,
     failure: Arc<OnceLock<Failure>>,
+    /// Cancelled once the thread has ended and said why.
+    ended: CancellationToken,
 }
 
 /// Why the storage thread stopped: every later job gets the same answer.
@@ -50,7 +53,12 @@ impl Storage {
     pub(super) fn start(standing: Standing, clock: Clock, audience: Audience) -> Self {
         let (jobs, waiting) = mpsc::channel(STORAGE_JOB_COUNT_MAX);
         let (audience, failure) = (Arc::new(audience), Arc::new(OnceLock::new()));
-        let farewell = Farewell { audience: Arc::clone(&audience), failure: Arc::clone(&failure) };
+        let ended = CancellationToken::new();
+        let farewell = Farewell {
+            audience: Arc::clone(&audience),
+            failure: Arc::clone(&failure),
+            _ended: ended.clone().drop_guard(),
+        };
         let told = Arc::clone(&failure);
         let worker = Worker { standing, clock, waiting, audience, failure: told };
         let run = move || {
@@ -62,7 +70,7 @@ impl Storage {
             .name("peermq-storage".to_owned())
             .spawn(run)
             .expect("a process that starts can start a thread");
-        Self { jobs, failure }
+        Self { jobs, failure, ended }
     }
 
     /// Runs `stage`, and answers when what it staged is durable.
@@ -111,8 +119,7 @@ impl Storage {
                 Ok(None)
             }
         });
-        self.jobs.send(Job::Write(job)).await.map_err(|_| self.stopped())?;
-        answered.await.map_err(|_| self.stopped())?
+        self.ask(Job::Write(job), answered).await?
     }
 
     /// Runs `read` between two commits.
@@ -127,8 +134,7 @@ impl Storage {
         let job: ReadFn = Box::new(move |queue| {
             let _ = answer.send(read(queue));
         });
-        self.jobs.send(Job::Read(job)).await.map_err(|_| self.stopped())?;
-        answered.await.map_err(|_| self.stopped())
+        self.ask(Job::Read(job), answered).await
     }
 
     /// Has something done between two commits, without waiting for it; a thread that is too busy to
@@ -148,18 +154,24 @@ impl Storage {
     /// [`NodeError::Storage`] when the last commit failed.
     pub(super) async fn shutdown(&self) -> Result<(), NodeError> {
         let (answer, answered) = oneshot::channel();
-        if self.jobs.send(Job::Shutdown(answer)).await.is_err() {
-            return self
-                .failure
-                .get()
-                .map_or(Ok(()), |failure| Err(NodeError::Storage(Arc::clone(failure))));
+        match self.ask(Job::Shutdown(answer), answered).await {
+            Ok(closed) => closed.map_err(NodeError::Storage),
+            Err(NodeError::Stopped) => Ok(()),
+            Err(failed) => Err(failed),
         }
-        answered.await.map_err(|_| self.stopped())?.map_err(NodeError::Storage)
     }
 
-    fn stopped(&self) -> NodeError {
+    /// Hands a job over and waits for its answer. A thread that ends without one says why, after
+    /// all that it had in hand is dropped.
+    async fn ask<T>(&self, job: Job, answered: oneshot::Receiver<T>) -> Result<T, NodeError> {
+        if self.jobs.send(job).await.is_ok()
+            && let Ok(answer) = answered.await
+        {
+            return Ok(answer);
+        }
+        self.ended.cancelled().await;
         let failure = self.failure.get();
-        failure.map_or(NodeError::Stopped, |failure| NodeError::Storage(Arc::clone(failure)))
+        Err(failure.map_or(NodeError::Stopped, |failure| NodeError::Storage(Arc::clone(failure))))
     }
 }
 
@@ -182,6 +194,7 @@ struct Worker {
 struct Farewell {
     audience: Arc<Audience>,
     failure: Arc<OnceLock<Failure>>,
+    _ended: DropGuard,
 }
 
 impl Drop for Farewell {

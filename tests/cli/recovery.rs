@@ -3,6 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use peermq::node::directory::Directory;
+
 use crate::support::{Machine, Node, archived, write};
 
 #[test]
@@ -75,6 +77,43 @@ fn a_backup_of_a_running_node_brings_everything_back() {
         line.starts_with("peermq: expected an empty directory or none, got files in"),
         "{line}"
     );
+}
+
+#[test]
+fn a_restore_takes_over_what_an_earlier_one_left_and_nothing_else() {
+    let machine = Machine::new();
+    let a = machine.node("a");
+    a.send(&machine.node("b").id(), "hello");
+    let path = machine.path("backup").to_str().unwrap().to_owned();
+    a.succeeds(&["backup", &path]);
+    let again = machine.node("again");
+    let draft = machine.path("again.restoring");
+
+    // A folder that is somebody else's, whoever may write to it.
+    std::fs::create_dir(&draft).unwrap();
+    write(&draft.join("diary"), "mine");
+    for mode in [0o755, 0o775] {
+        std::fs::set_permissions(&draft, std::fs::Permissions::from_mode(mode)).unwrap();
+        let line = again.fails(1, &["restore", &path]);
+        assert!(line.contains("again.restoring"), "{line}");
+        assert_eq!(std::fs::read(draft.join("diary")).unwrap(), b"mine");
+    }
+    std::fs::remove_dir_all(&draft).unwrap();
+
+    // One that another process restores to at this moment.
+    let other = Directory::open_or_create(&draft).unwrap();
+    write(&draft.join("restoring"), "");
+    write(&draft.join("key"), "half");
+    let lock = other.lock().unwrap();
+    let line = again.fails(1, &["restore", &path]);
+    assert!(line.contains("again.restoring"), "{line}");
+    assert!(draft.join("key").exists());
+
+    // One that was cut off.
+    drop(lock);
+    again.succeeds(&["restore", &path]);
+    assert_eq!(again.id(), a.id());
+    assert!(!draft.exists() && !again.directory.join("restoring").exists());
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The file `lock`: which process is the directory's node.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::DirectoryError;
@@ -40,8 +40,21 @@ impl Lock {
             }
             Err(TryLockError::Error(error)) => return Err(DirectoryError::at(path)(error)),
         }
+        if !is_at(&file, path) {
+            // The directory has got another name since, or has gone: what lies here now counts.
+            return Self::acquire(path, directory);
+        }
         sign(&file).map_err(DirectoryError::at(path))?;
         Ok(Self { file })
+    }
+}
+
+/// Whether a path leads to an open file.
+fn is_at(file: &File, path: &Path) -> bool {
+    let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
+    match (file.metadata(), path.metadata()) {
+        (Ok(file), Ok(there)) => identity(file) == identity(there),
+        _ => false,
     }
 }
 
