@@ -45,8 +45,14 @@ impl Abandoned {
         self.size
     }
 
+    /// The keys of the chunks.
+    pub fn keys(&self) -> impl Iterator<Item = Bytes> {
+        let salt = self.salt;
+        (0..self.chunks).map(move |number| layout::own_chunk(&salt, number))
+    }
+
     /// Notes that the chunks belong to no entry.
-    pub fn mark(&self, batch: &mut Batch) {
+    pub(super) fn mark(&self, batch: &mut Batch) {
         batch.put(layout::staging(&self.salt), Bytes::new());
     }
 

@@ -32,8 +32,6 @@ pub struct Repair {
     parts: BTreeMap<Part, Mending>,
     /// Rows to be set aside.
     aside: Vec<Bytes>,
-    /// The long bodies of each block of this node's log among them.
-    bodies: BTreeMap<Bytes, Vec<Abandoned>>,
 }
 
 /// What is to be done about one part.
@@ -53,8 +51,7 @@ impl Repair {
     /// # Errors
     /// [`QueueError::Store`].
     pub fn plan(store: &dyn Store, me: &Id, findings: &[Finding]) -> Result<Self, QueueError> {
-        let mut repair =
-            Self { me: *me, parts: BTreeMap::new(), aside: Vec::new(), bodies: BTreeMap::new() };
+        let mut repair = Self { me: *me, parts: BTreeMap::new(), aside: Vec::new() };
         for finding in findings {
             let mending = match (finding.remedy(), &finding.fault) {
                 (Remedy::Rebuild, _) => Mending::Rebuild,
@@ -74,12 +71,11 @@ impl Repair {
         }
         let peers = PeerBook::read(store, *me, |_| ())?;
         for (part, mending) in repair.parts.clone() {
-            for keys in rows_of(&peers, part, mending) {
-                repair.aside_all(store, [keys])?;
-            }
             if let (Part::Log { epoch }, Mending::Forget | Mending::ForgetAll) = (part, mending) {
-                repair.abandon_bodies(store, epoch)?;
+                // Before the blocks that tell of them, so that a repair that is cut off finds the rest.
+                repair.aside_bodies(store, epoch)?;
             }
+            repair.aside_all(store, rows_of(&peers, part, mending))?;
         }
         Ok(repair)
     }
@@ -102,8 +98,6 @@ impl Repair {
             put_epoch(&mut batch, epoch);
         }
         for key in self.aside.iter().filter(|key| epoch_key.as_ref() != Some(*key)) {
-            // Their chunks go at the next open.
-            self.bodies.get(key).into_iter().flatten().for_each(|body| body.mark(&mut batch));
             batch.remove(key.clone());
             if batch.size() >= BACKUP_BATCH_SIZE {
                 store.commit(std::mem::take(&mut batch))?;
@@ -142,13 +136,11 @@ impl Repair {
         Ok((!goes_on).then_some(next))
     }
 
-    fn abandon_bodies(&mut self, store: &dyn Store, epoch: Epoch) -> Result<(), QueueError> {
+    /// The chunks of the long bodies of a life of this node's log.
+    fn aside_bodies(&mut self, store: &dyn Store, epoch: Epoch) -> Result<(), QueueError> {
         for pair in store.scan(layout::own_blocks(epoch).as_range()) {
             let (key, block) = pair?;
-            let bodies = Abandoned::all_of(&key, block);
-            if !bodies.is_empty() {
-                self.bodies.insert(key, bodies);
-            }
+            self.aside.extend(Abandoned::all_of(&key, block).iter().flat_map(Abandoned::keys));
         }
         Ok(())
     }
