@@ -314,7 +314,8 @@
 //! +-----------------------------------------------------------------------+
 //! | birth of the file, ns since 1970; 0 where the file system tells none  |
 //! +-----------------------------------------------------------------------+
-//! | who told: 0 this node's store, 1 a peer that showed the signature     |
+//! | signed by: 0 this store or a newer copy of it, 1 another, as a peer   |
+//! | showed while this one was written to                                  |
 //! +-----------------------------------------------------------------------+
 //! | BLAKE3 of all before                                               32 |
 //! +-----------------------------------------------------------------------+

@@ -82,7 +82,9 @@ impl Standing {
     pub(super) fn commit(&mut self, clock: &Clock) -> Result<Changes, QueueError> {
         let changes = self.queue.commit()?;
         if let Some(signed) = self.queue.take_shown() {
-            self.mark.write(signed, Source::Peer).map_err(failed)?;
+            let is_behind = self.queue.stale().is_some_and(|stale| stale.is_since_open());
+            let source = if is_behind { Source::Store } else { Source::Peer };
+            self.mark.write(signed, source).map_err(failed)?;
             self.mark.sync().map_err(failed)?;
         }
         if self.queue.stale().is_none() && self.mark.tip().is_none_or(|tip| self.is_past(&tip)) {

@@ -40,7 +40,8 @@ pub enum Stale {
         /// How far the store has come.
         stored: Tip,
     },
-    /// A peer holds more of this node's log than its store, signed.
+    /// A peer holds more of this node's log than its store, signed, and this store was written to
+    /// meanwhile: there may be two versions.
     #[error(
         "expected a store with all that this node has signed, got an older one, with {stored}: a \
          peer holds {signed}: run `peermq recover --new-epoch`"
@@ -73,6 +74,12 @@ impl Stale {
             | Self::Outrun { signed, .. }
             | Self::Forked { signed, .. } => Some(*signed),
         }
+    }
+
+    /// Whether the store showed it as it was opened, so that nothing was signed from it since.
+    #[must_use]
+    pub const fn is_since_open(&self) -> bool {
+        matches!(self, Self::Copied | Self::Unmarked | Self::Behind { .. })
     }
 
     /// Whether the user's word that there is no other copy ends it.
@@ -121,7 +128,8 @@ impl Queue {
 
     /// Takes in a head of this node's log that a peer showed, with this node's own signature. What
     /// the store does not cover makes it stale, or says better why it is; of an unknown lower epoch,
-    /// it is remembered as the end of an earlier life.
+    /// it is remembered as the end of an earlier life. What was stale since it was opened has signed
+    /// nothing that may contradict the head: it is behind, and no more than that.
     ///
     /// # Errors
     /// Fatal ones.
@@ -135,8 +143,9 @@ impl Queue {
         }
         let compared = self.compare(signed);
         let Some(stale) = self.watch(compared)? else { return Ok(()) };
+        let has_written = !self.stale.is_some_and(|stale| stale.is_since_open());
         let stale = match stale {
-            Stale::Behind { signed, stored } => Stale::Outrun { signed, stored },
+            Stale::Behind { signed, stored } if has_written => Stale::Outrun { signed, stored },
             other => other,
         };
         self.suspend(stale);

@@ -32,12 +32,12 @@ pub(in crate::node) struct HeadMark {
     is_synced: bool,
 }
 
-/// Who says that a head was signed.
+/// Which store signed a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::node) enum Source {
-    /// This node's own store, when it grew.
+    /// This one when it grew, or one that it is an older copy of.
     Store,
-    /// A peer that showed the signature.
+    /// Another one, while this one was written to: a peer showed the signature.
     Peer,
 }
 
@@ -81,7 +81,7 @@ impl HeadMark {
         self.newest.map(|slot| slot.tip)
     }
 
-    /// Who said so.
+    /// Which store signed it.
     pub(in crate::node) fn source(&self) -> Option<Source> {
         self.newest.map(|slot| slot.source)
     }

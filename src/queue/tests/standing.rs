@@ -55,10 +55,13 @@ fn what_a_peer_holds_is_heard_though_the_store_is_known_to_be_a_copy() {
         copied.queue.recall(&reader.id(), &shown(&copied, stored)).unwrap();
         assert_eq!(copied.queue.stale(), Some(stale), "the store has that");
         copied.queue.recall(&reader.id(), &shown(&copied, known)).unwrap();
-        let outrun = Stale::Outrun { signed: known, stored };
-        assert_eq!(copied.queue.stale(), Some(outrun));
-        assert!(!outrun.ends_by_word());
+        let told = Stale::Behind { signed: known, stored };
+        assert_eq!(copied.queue.stale(), Some(told));
+        assert!(!told.ends_by_word());
         assert_eq!(copied.queue.take_shown(), Some(known));
+        // It was written to no more: what it still has to deliver is of the one version.
+        let life = copied.queue.begin_life(NOW, SALT).unwrap();
+        assert_eq!((life.earlier, life.serving), (known, Serving::Goes));
     }
     let mut behind = Node::new(1);
     let stored = behind.queue.tip();
@@ -67,7 +70,7 @@ fn what_a_peer_holds_is_heard_though_the_store_is_known_to_be_a_copy() {
     assert_eq!(behind.queue.stale(), Some(Stale::Behind { signed: known, stored }));
     for tip in [newer, known] {
         behind.queue.recall(&reader.id(), &shown(&behind, tip)).unwrap();
-        assert_eq!(behind.queue.stale(), Some(Stale::Outrun { signed: newer, stored }));
+        assert_eq!(behind.queue.stale(), Some(Stale::Behind { signed: newer, stored }));
     }
 }
 
