@@ -52,10 +52,13 @@ impl Connection {
         to: Id,
         hint: Option<Addr>,
     ) -> Result<Self, NodeError> {
-        node.storage.read(move |queue| queue.check_recipient(&to)).await??;
+        let check = || node.storage.read(move |queue| queue.check_recipient(&to));
+        check().await??;
         let follower =
             AckFollower::start(node.storage.clone(), to, node.epoch, node.news.acked()).await?;
         let dial = node.dials.dial(node, to, hint);
+        // A removal that came after the first look found nothing dialled that it could end.
+        check().await??;
         let removed = Arc::clone(&dial);
         let until_removed = futures::stream::once(async move {
             removed.removed().await;

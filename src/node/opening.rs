@@ -35,16 +35,16 @@ impl Opening<'_> {
     /// # Errors
     /// [`NodeError`] when the body cannot be read from the store. A body that does not open is no
     /// error of this node: [`Opened::Rejected`].
-    pub(super) async fn open(&self, offer: Offer) -> Result<Opened, NodeError> {
-        let Decoded::Header(header) = offer.header else {
-            return Ok(Opened::Message(message(&offer, 0, Text::Unsupported)));
+    pub(super) async fn open(&self, offer: &Offer) -> Result<Opened, NodeError> {
+        let Decoded::Header(header) = &offer.header else {
+            return Ok(Opened::Message(message(offer, 0, Text::Unsupported)));
         };
         let sealed_text = match &offer.body {
-            OfferBody::Inline(sealed) => self.open_inline(&offer, &header, sealed),
-            OfferBody::Held => self.open_held(&offer, &header).await?,
+            OfferBody::Inline(sealed) => self.open_inline(offer, header, sealed),
+            OfferBody::Held => self.open_held(offer, header).await?,
             OfferBody::Long => {
                 let size = plain_text_size(header.body_len);
-                return Ok(Opened::Message(message(&offer, size, Text::Long)));
+                return Ok(Opened::Message(message(offer, size, Text::Long)));
             }
         };
         let Some(plain) = sealed_text else { return Ok(Opened::Rejected) };
@@ -52,10 +52,10 @@ impl Opening<'_> {
             Ok((_, start)) => {
                 let text = plain.slice(start..);
                 let size = u64::try_from(text.len()).expect("a length in memory fits u64");
-                Opened::Message(message(&offer, size, Text::Here(text)))
+                Opened::Message(message(offer, size, Text::Here(text)))
             }
             Err(EnvelopeError::Unsupported(_)) => {
-                Opened::Message(message(&offer, header.body_len, Text::Unsupported))
+                Opened::Message(message(offer, header.body_len, Text::Unsupported))
             }
             Err(_) => Opened::Rejected,
         })

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt};
 use tokio::sync::watch;
 
@@ -37,28 +39,43 @@ pub enum Mode {
 /// other: what one `archive` takes at the price of a single message.
 ///
 /// Nothing is read ahead of the reader, so a slow one holds nothing up.
+/// A call that is dropped before it returned, by a `select` or a timeout, loses nothing: the next
+/// one goes on where it was.
 pub struct MessageStream {
     node: Arc<Inner>,
     source: Source,
     mode: Mode,
+    /// The storage thread's answer that is on its way.
+    asked: Option<BoxFuture<'static, Result<Taken, NodeError>>>,
+    /// What has come and is still to be opened.
+    offers: VecDeque<Offer>,
     ready: VecDeque<Message>,
 }
 
 /// Where a stream's messages come from.
-enum Source {
-    Unread { reader: ReaderId, changed: watch::Receiver<u64> },
-    Archived { after: Option<Cursor>, changed: watch::Receiver<u64> },
+struct Source {
+    supply: Supply,
+    changed: watch::Receiver<u64>,
 }
+
+#[derive(Debug, Clone)]
+enum Supply {
+    Unread(ReaderId),
+    /// Those behind a place.
+    Archived(Option<Cursor>),
+}
+
+/// What the storage thread gives at a time, and where the next comes from.
+type Taken = (Vec<Offer>, Supply);
 
 impl MessageStream {
     pub(super) fn new(node: Arc<Inner>, set: Set, mode: Mode) -> Self {
-        let source = match set {
-            Set::Unread => {
-                Source::Unread { reader: node.next_reader(), changed: node.news.unread() }
-            }
-            Set::Archived => Source::Archived { after: None, changed: node.news.marks() },
+        let (supply, changed) = match set {
+            Set::Unread => (Supply::Unread(node.next_reader()), node.news.unread()),
+            Set::Archived => (Supply::Archived(None), node.news.marks()),
         };
-        Self { node, source, mode, ready: VecDeque::new() }
+        let (offers, ready) = (VecDeque::new(), VecDeque::new());
+        Self { node, source: Source { supply, changed }, mode, asked: None, offers, ready }
     }
 
     /// The next group, of at most 256 messages or about 256 KiB; `None` at the end.
@@ -76,26 +93,18 @@ impl MessageStream {
     /// # Errors
     /// [`NodeError::Storage`] and [`NodeError::Stopped`] when the node's store has ended.
     pub async fn next_group(&mut self) -> Result<Option<Vec<Message>>, NodeError> {
-        if !self.ready.is_empty() {
-            return Ok(Some(self.ready.drain(..).collect()));
-        }
         loop {
-            let offers = self.take().await?;
-            let ended = offers.is_empty();
-            let messages = self.open(offers).await?;
-            if !messages.is_empty() {
-                return Ok(Some(messages));
+            self.open().await?;
+            if !self.ready.is_empty() {
+                return Ok(Some(self.ready.drain(..).collect()));
             }
-            if !ended {
-                continue;
-            }
-            let changed = match (&mut self.source, self.mode) {
-                (_, Mode::Drain) => return Ok(None),
-                (Source::Unread { changed, .. } | Source::Archived { changed, .. }, Mode::Live) => {
-                    changed
+            self.take().await?;
+            if self.offers.is_empty() {
+                if self.mode == Mode::Drain {
+                    return Ok(None);
                 }
-            };
-            changed.changed().await.map_err(|_| NodeError::Stopped)?;
+                self.source.changed.changed().await.map_err(|_| NodeError::Stopped)?;
+            }
         }
     }
 
@@ -148,47 +157,64 @@ impl MessageStream {
         stream::unfold(Some(self), next).boxed()
     }
 
-    async fn take(&mut self) -> Result<Vec<Offer>, NodeError> {
-        let budget = TakeBudget { count: READ_GROUP_COUNT_MAX, size: READ_GROUP_SIZE_MAX };
-        match &mut self.source {
-            Source::Unread { reader, changed } => {
-                changed.mark_unchanged();
-                let (reader, now) = (*reader, self.node.clock.unix_ms());
-                Ok(self.node.storage.read(move |queue| queue.take(reader, budget, now)).await??)
-            }
-            Source::Archived { after, changed } => {
-                changed.mark_unchanged();
-                let from = after.clone();
-                let read = move |queue: &mut crate::queue::Queue| queue.archived(from, budget);
-                let (offers, next) = self.node.storage.read(read).await??;
-                *after = next;
-                Ok(offers)
-            }
-        }
+    /// Takes the next offers, if there are any.
+    async fn take(&mut self) -> Result<(), NodeError> {
+        let asked = match &mut self.asked {
+            Some(asked) => asked,
+            none => none.insert(self.source.ask(&self.node)),
+        };
+        let taken = asked.await;
+        self.asked = None;
+        let (offers, supply) = taken?;
+        self.source.supply = supply;
+        self.offers.extend(offers);
+        Ok(())
     }
 
-    /// Opens a group; what does not open is rejected, durably, and never offered again.
-    async fn open(&self, offers: Vec<Offer>) -> Result<Vec<Message>, NodeError> {
+    /// Opens what was taken; what does not open is rejected, durably, and never offered again.
+    async fn open(&mut self) -> Result<(), NodeError> {
         let opening = self.node.opening();
-        let mut messages = Vec::with_capacity(offers.len());
-        for offer in offers {
+        while let Some(offer) = self.offers.front() {
             let (from, epoch, seq) = (offer.from, offer.epoch, offer.seq);
             match opening.open(offer).await? {
-                Opened::Message(message) => messages.push(message),
+                Opened::Message(message) => self.ready.push_back(message),
                 Opened::Rejected => {
                     tracing::warn!(%from, %epoch, %seq, "a message does not open: rejected");
                     self.node.storage.write(move |queue| queue.reject(&from, epoch, seq)).await?;
                 }
             }
+            self.offers.pop_front();
         }
-        Ok(messages)
+        Ok(())
+    }
+}
+
+impl Source {
+    /// Asks for as much as a group holds.
+    fn ask(&mut self, node: &Inner) -> BoxFuture<'static, Result<Taken, NodeError>> {
+        let budget = TakeBudget { count: READ_GROUP_COUNT_MAX, size: READ_GROUP_SIZE_MAX };
+        let (storage, now) = (node.storage.clone(), node.clock.unix_ms());
+        let supply = self.supply.clone();
+        self.changed.mark_unchanged();
+        let taken = async move {
+            storage
+                .read(move |queue| match supply {
+                    Supply::Unread(reader) => Ok((queue.take(reader, budget, now)?, supply)),
+                    Supply::Archived(after) => {
+                        let (offers, next) = queue.archived(after, budget)?;
+                        Ok((offers, Supply::Archived(next)))
+                    }
+                })
+                .await?
+        };
+        taken.boxed()
     }
 }
 
 impl Drop for MessageStream {
     /// Gives what was not archived back to the other streams.
     fn drop(&mut self) {
-        if let Source::Unread { reader, .. } = self.source {
+        if let Supply::Unread(reader) = self.source.supply {
             self.node.release(reader);
         }
     }

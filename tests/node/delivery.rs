@@ -1,6 +1,7 @@
 //! Messages arrive, each once, in their sender's order.
 
-use peermq::node::{Mode, Set};
+use futures::FutureExt;
+use peermq::node::{AckLevel, Mode, Set};
 
 use crate::fixture::{Net, read, text, within};
 
@@ -41,6 +42,29 @@ over_each_transport! {
         b.node.send(a.node.id(), "boop").await.unwrap();
         let _connection = b.connect(&a, &listening).await;
         assert_eq!(read(&a.node, &mut unread, 2).await, ["1 beep", "2 boop"]);
+    }
+
+    async fn what_a_stream_was_asked_for_and_not_waited_for_comes_the_next_time(net: Net) {
+        let (a, b) = (net.host().await, net.host().await);
+        a.node.add_peer(b.node.id()).await.unwrap();
+        let listening = a.listen().await;
+        let _connection = b.connect(&a, &listening).await;
+        let sent = b.node.send(a.node.id(), "one").await.unwrap();
+        within(b.node.wait(&sent, AckLevel::Stored)).await.unwrap();
+        for set in [Set::Unread, Set::Archived] {
+            let mut stream = a.node.stream(set, Mode::Live);
+            // The first call is given up while its answer is on its way, which is there by the end of
+            // the second: jobs are done in order.
+            let first = stream.next_message().now_or_never();
+            a.node.status().await.unwrap();
+            let message = match first {
+                Some(message) => message,
+                None => within(stream.next_message()).await,
+            };
+            let message = message.unwrap().unwrap();
+            assert_eq!(text(&message), "0 one", "{set:?}");
+            a.node.archive(&message).await.unwrap();
+        }
     }
 
     async fn both_directions_run_at_once_over_one_connection(net: Net) {

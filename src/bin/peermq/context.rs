@@ -68,7 +68,8 @@ impl Context {
         let client = opened.ok_or(CliError::Interrupted)??;
         let worked = work(&client, &mut stop).await;
         let closed = stop.interrupt.or(client.close()).await;
-        worked.and(closed.ok_or(CliError::Interrupted)?.map_err(CliError::from))
+        worked?;
+        closed.ok_or(CliError::Interrupted)?.map_err(CliError::from)
     }
 }
 
@@ -128,6 +129,15 @@ impl Interrupt {
             () = self.next() => None,
         }
     }
+}
+
+/// Does work that blocks, unless Ctrl-C or SIGTERM comes first: then the program ends in the middle
+/// of it, which leaves a disk as a kill does.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, CliError> + Send + 'static,
+) -> Result<T, CliError> {
+    let worked = Interrupt::new()?.or(tokio::task::spawn_blocking(work)).await;
+    worked.ok_or(CliError::Unfinished)?.expect("such work does not panic and is not aborted")
 }
 
 /// Where the user's programs keep their data, by the conventions of the system.

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use peermq::node::{self, BackupFile, NodeError};
 
 use crate::args::BackupArgs;
-use crate::context::Context;
+use crate::context::{Context, blocking};
 use crate::error::CliError;
 use crate::progress::Progress;
 
@@ -22,21 +22,14 @@ pub(super) async fn run(context: &Context, args: BackupArgs) -> Result<(), CliEr
                 })
                 .await?;
             progress.iter().for_each(Progress::clear);
-            blocking(move || file.finish()).await.map(drop)
+            blocking(move || Ok(file.finish().map(drop)?)).await
         })
         .await
 }
 
 pub(super) async fn restore(context: &Context, args: BackupArgs) -> Result<(), CliError> {
     let (directory, store) = (context.directory()?, context.store);
-    blocking(move || node::restore(&args.path, &directory, store)).await
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, NodeError> + Send + 'static,
-) -> Result<T, CliError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    Ok(done.expect("reading and writing do not panic and are not aborted")?)
+    blocking(move || Ok(node::restore(&args.path, &directory, store)?)).await
 }
 
 impl From<NodeError> for CliError {

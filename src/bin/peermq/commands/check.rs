@@ -4,9 +4,8 @@ use peermq::node::{NodeError, Offline};
 use peermq::queue::check::{CheckObserver, Finding};
 use peermq_storage::OpenError;
 use serde_json::json;
-use tokio::task::spawn_blocking;
 
-use crate::context::Context;
+use crate::context::{Context, blocking};
 use crate::error::CliError;
 use crate::output::{Lines, Output, remark};
 use crate::progress::Progress;
@@ -22,13 +21,13 @@ pub(super) async fn run(context: &Context) -> Result<(), CliError> {
 
 pub(super) async fn repair(context: &Context) -> Result<(), CliError> {
     let (directory, store) = (context.directory()?, context.store);
-    let replaced = spawn_blocking(move || match Offline::open(&directory, store) {
+    let replaced = blocking(move || match Offline::open(&directory, store) {
         Err(NodeError::Open(OpenError::Corrupt(why))) => {
-            Offline::set_store_aside(&directory).map(|path| Some((why, path)))
+            Ok(Some((why, Offline::set_store_aside(&directory)?)))
         }
-        opened => opened.map(|_| None),
+        opened => Ok(opened.map(|_| None)?),
     });
-    if let Some((why, path)) = replaced.await.expect(NO_PANIC)? {
+    if let Some((why, path)) = replaced.await? {
         remark(&format!("the store is damaged: {why}"));
         remark(&format!("it lies in {path:?}, and an empty one is in its place"));
         remark(EMPTY_STORE_ADVICE);
@@ -60,8 +59,7 @@ async fn offline<T: Send + 'static>(
     work: impl FnOnce(&Offline, Output) -> Result<T, NodeError> + Send + 'static,
 ) -> Result<T, CliError> {
     let (directory, store, output) = (context.directory()?, context.store, context.output);
-    let done = spawn_blocking(move || work(&Offline::open(&directory, store)?, output));
-    Ok(done.await.expect(NO_PANIC)?)
+    blocking(move || Ok(work(&Offline::open(&directory, store)?, output)?)).await
 }
 
 /// What a check saw.
@@ -115,8 +113,6 @@ impl CheckObserver for Report {
         self.findings.push(finding);
     }
 }
-
-const NO_PANIC: &str = "looking and mending do not panic and are not aborted";
 
 /// What a user can do who has lost a store.
 const EMPTY_STORE_ADVICE: &str = "`peermq recover --new-epoch` begins a new log; add your peers again, \

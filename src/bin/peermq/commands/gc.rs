@@ -5,7 +5,7 @@ use peermq::node::{self, Intent};
 use serde_json::json;
 
 use crate::args::{GcArgs, KeepLevel};
-use crate::context::Context;
+use crate::context::{Context, blocking};
 use crate::error::CliError;
 use crate::quantity::show_size;
 
@@ -27,8 +27,7 @@ pub(super) async fn run(context: &Context, args: GcArgs) -> Result<(), CliError>
         return context.output.result(&text, &json!({ "bytes": bytes })).await;
     }
     let (directory, store) = (context.directory()?, context.store);
-    let shrunk = tokio::task::spawn_blocking(move || node::shrink(&directory, store));
-    let shrunk = shrunk.await.expect("copying does not panic and is not aborted")?;
+    let shrunk = blocking(move || Ok(node::shrink(&directory, store)?)).await?;
     let (text, value) = match shrunk {
         None => (format!("{size} freed"), json!({ "bytes": bytes })),
         Some(shrunk) => (

@@ -5,15 +5,13 @@ use std::path::Path;
 use peermq::node::directory::{Directory, DirectoryError};
 
 use crate::args::{PassphraseArgs, PassphraseChange};
-use crate::context::{Context, Interrupt};
+use crate::context::{Context, blocking};
 use crate::error::CliError;
 use crate::passphrase;
 
 pub(super) async fn run(context: &Context, args: PassphraseArgs) -> Result<(), CliError> {
     let path = context.directory()?;
-    let changed = tokio::task::spawn_blocking(move || change(&path, args.change));
-    let changed = Interrupt::new()?.or(changed).await.ok_or(CliError::Unfinished)?;
-    changed.expect("asking and sealing do not panic and are not aborted")
+    blocking(move || change(&path, args.change)).await
 }
 
 fn change(path: &Path, change: PassphraseChange) -> Result<(), CliError> {
