@@ -233,6 +233,8 @@ pub const DISK_LOOK_MS: u64 = 1_000;
 pub const HEAD_MARK_SYNC_MS: u64 = 1_000;
 /// Milliseconds after which entries of no more use go, however few: 10 minutes.
 pub const RECLAIM_AFTER_MS: u64 = 10 * 60 * 1_000;
+/// Milliseconds of uptime after which what has expired goes: a day, for a clock to be put right.
+pub const LAPSE_UPTIME_MS: u64 = 24 * 60 * 60 * 1_000;
 /// Frames read ahead of a session's machine.
 pub const FRAME_COUNT_MAX: usize = 4;
 /// Chunks of a long body read from the store at a time: 256 KiB, so that other reads get their turn.

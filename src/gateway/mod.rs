@@ -12,8 +12,8 @@
 //! | `GET /v1/peers` | list of [`schema::Peer`] |
 //! | `POST /v1/peers` ([`schema::NewPeers`]) | nothing, once they are added |
 //! | `DELETE /v1/peers/{id}` | nothing, once its session is cut |
-//! | `POST /v1/messages?to=` (the text) | [`schema::Sent`] |
-//! | `POST /v1/lines?to=` (one message a line) | events `durable`: [`schema::Durable`] |
+//! | `POST /v1/messages?to=&expires=` (the text) | [`schema::Sent`] |
+//! | `POST /v1/lines?to=&expires=` (one message a line) | events `durable`: [`schema::Durable`] |
 //! | `GET /v1/messages?set=&after=` | [`schema::Page`] |
 //! | `GET /v1/messages/{from}/{seq}?epoch=` | the text |
 //! | `GET /v1/receipts/{to}/{seq}?epoch=` | a [proof of delivery](crate::manual::proofs) |
@@ -30,7 +30,7 @@
 //! A refusal is [`schema::Problem`]. A stream that has nothing more to say ends with the event
 //! `end`, one that fails with `problem`; one that just ends was cut off and may be asked for again.
 //! `POST /v1/messages` and `POST /v1/lines` take an `Idempotency-Key`: a repeat answers where the
-//! messages already stand.
+//! messages already stand. From `expires` on, in Unix milliseconds, they are offered to nobody.
 //!
 //! *Invariant*: whoever holds the directory's lock serves the socket, whoever does not asks it, and
 //! both go through the same router. `listen` and `connect` hold for as long as their request lives.

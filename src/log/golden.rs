@@ -133,7 +133,8 @@ fn rewritten() -> Vec<(String, Vec<u8>)> {
         store.commit(batch).unwrap();
     }
     let mut batch = Batch::new();
-    let step = RewriteStep { from: 0, end: 18, worth: Worth::Half, now: UnixMs(0) };
+    let step =
+        RewriteStep { from: 0, end: 18, worth: Worth::Half, now: UnixMs(0), lapsed: UnixMs(0) };
     let is_useless = |to: &Recipient, _| Ok::<_, LogError>(*to != Recipient::Everyone);
     log.rewrite(&store, &step, is_useless, &mut batch).unwrap();
     store.commit(batch).unwrap();
@@ -152,7 +153,8 @@ fn bare() -> Vec<(String, Vec<u8>)> {
     log.append(&store, &[Draft { idempotency, ..draft(peer, body) }], &mut batch).unwrap();
     store.commit(batch).unwrap();
     let mut batch = Batch::new();
-    let step = RewriteStep { from: 0, end: 1, worth: Worth::Any, now: UnixMs(0) };
+    let step =
+        RewriteStep { from: 0, end: 1, worth: Worth::Any, now: UnixMs(0), lapsed: UnixMs(0) };
     log.rewrite(&store, &step, |_, _| Ok::<_, LogError>(true), &mut batch).unwrap();
     let rows = batch.into_steps().map(|(key, row)| (key, row.unwrap()));
     rows.map(|(key, row)| value(format!("bare {}", hex::encode(&key)), row)).collect()

@@ -67,6 +67,19 @@ pub struct RewriteStep {
     pub worth: Worth,
     /// By this node's clock: what was sent with an idempotency key keeps its header for a day.
     pub now: UnixMs,
+    /// What expired by this time is of no more use.
+    pub lapsed: UnixMs,
+}
+
+impl RewriteStep {
+    /// Whether what has this header expired so long ago that it may go.
+    #[must_use]
+    pub fn is_lapsed(&self, header: &[u8]) -> bool {
+        // Of what never expires no header is read.
+        self.lapsed > UnixMs(0)
+            && matches!(Header::decode(header), Ok(Decoded::Header(header))
+                if header.not_after.is_some_and(|end| end <= self.lapsed))
+    }
 }
 
 /// What a step came to.
@@ -107,7 +120,7 @@ impl Log {
             if block.end() > step.end {
                 break;
             }
-            let shrunk = self.shrink(store, &block, step.now, &mut is_useless)?;
+            let shrunk = self.shrink(store, &block, step, &mut is_useless)?;
             if !writer.has_room_for(&shrunk) {
                 writer.finish(batch);
                 if read >= REWRITE_READ_SIZE {
@@ -143,7 +156,7 @@ impl Log {
         &mut self,
         store: &dyn Store,
         block: &Block,
-        now: UnixMs,
+        step: &RewriteStep,
         is_useless: &mut impl FnMut(&Recipient, Seq) -> Result<bool, E>,
     ) -> Result<Shrunk, E> {
         let (author, epoch) = (self.author(), self.epoch());
@@ -160,11 +173,13 @@ impl Log {
             seq.0 += 1;
             let key = keys.get(&entry.index()).copied();
             let mut content = entry.content();
-            let is_remembered = key.is_some() && is_recent(&content, now);
+            let is_remembered = key.is_some() && is_recent(&content, step.now);
             let stays = match &content {
                 Content::Gone { .. } => true,
                 Content::Bare { .. } => is_remembered,
-                Content::Inline { .. } | Content::Long { .. } => !is_useless(&place.0, place.1)?,
+                Content::Inline { header, .. } | Content::Long { header, .. } => {
+                    !step.is_lapsed(header) && !is_useless(&place.0, place.1)?
+                }
             };
             if !stays {
                 shrunk.abandoned.extend(Abandoned::of(&content));

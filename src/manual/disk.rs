@@ -278,6 +278,7 @@
 //! | `epoch` | 8 bytes: the epoch of the life of this node's log that is written |
 //! | `lives` | version 1, then the epochs of the ended lives that are served on, newest first: count varint, at most 15 varints |
 //! | `earlier` | version 1, then the end of the newest life of this node's log that the store has lost, as a peer showed it: epoch varint, length varint, root 32 |
+//! | `lapse` | from the first message on that expires: version 1, then three varints: what expired by this time (Unix ms) may go · the lowest time that the clock has shown in the day of uptime that has begun · how far that day has come, ms |
 //!
 //! # Announcement
 //!

@@ -28,7 +28,7 @@ pub(super) async fn run(node: Weak<Inner>, mut litter: watch::Receiver<u64>, kee
         else {
             return;
         };
-        if let Err(error) = free(&storage, clock, (worth, keep)).await {
+        if let Err(error) = round(&storage, clock, (worth, keep)).await {
             tracing::debug!(%error, "no space was freed");
             return;
         }
@@ -44,11 +44,16 @@ async fn next_worth(rounds: &mut Interval, litter: &mut watch::Receiver<u64>) ->
     }
 }
 
-async fn free(
+async fn round(
     storage: &Storage,
     clock: Clock,
     (worth, keep): (Worth, Keep),
 ) -> Result<(), NodeError> {
+    if worth == Worth::Any {
+        let now = clock.unix_ms();
+        let passed = storage.write(move |queue| Ok(queue.pass_time(now, RECLAIM_AFTER_MS)));
+        passed.await?;
+    }
     if storage.read(|queue| queue.has_litter()).await? {
         let bytes = pass(storage, clock, Pass::new(worth, Intent::Free, keep)).await?;
         tracing::debug!(bytes, "space was freed");

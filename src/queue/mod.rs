@@ -27,6 +27,7 @@ mod dispatch;
 mod error;
 mod figures;
 mod forks;
+mod lapse;
 mod listing;
 mod lists;
 mod offer;
@@ -79,6 +80,7 @@ use crate::types::{Epoch, Id, Recipient, UnixMs};
 use backup::Backups;
 use dispatch::{Dispatch, LogKey};
 use forks::Forks;
+use lapse::Lapse;
 use peer_book::PeerBook;
 use received::inbox::Inbox;
 use reclaim::Reclaim;
@@ -105,6 +107,7 @@ pub struct Queue {
     dispatch: Dispatch,
     backups: Backups,
     reclaim: Reclaim,
+    lapse: Lapse,
 }
 
 impl Queue {
@@ -129,6 +132,7 @@ impl Queue {
         let (batch, changes, woken) = (Batch::new(), Changes::default(), Vec::new());
         let (is_broken, stale, disk_full, shown) = (false, None, None, None);
         let (backups, reclaim) = (Backups::default(), Reclaim::new());
+        let lapse = Lapse::open(&*store)?;
         Ok(Self {
             store,
             me,
@@ -146,6 +150,7 @@ impl Queue {
             dispatch,
             backups,
             reclaim,
+            lapse,
         })
     }
 
@@ -211,6 +216,7 @@ impl Queue {
             self.peers.stage(&mut self.batch);
         }
         self.forks.stage(&mut self.batch);
+        self.lapse.stage(&mut self.batch);
         let sweep_size = SWEEP_SIZE_MAX.min(self.batch.size() + SWEEP_SIZE);
         self.inbox.bodies.sweep(&mut self.batch, sweep_size);
         self.reclaim.sweep(&mut self.batch, sweep_size);

@@ -1,8 +1,8 @@
 //! Space that comes back: passes over all blocks, a step at a time between other work.
 //!
 //! ```text
-//! archived, cleared, rejected there → headers and bodies of this node's own entries
-//! cleared, rejected, gone here      → those of received ones
+//! archived, cleared, rejected there, lapsed → headers and bodies of this node's own entries
+//! cleared, rejected, gone here, lapsed      → those of received ones
 //! ```
 //!
 //! *Invariant*: each step is part of one durable batch, so a crash leaves a pass begun and nothing
@@ -16,6 +16,8 @@ use super::Queue;
 use super::dispatch::LogKey;
 use super::error::QueueError;
 use super::peer_book::PeerBook;
+use super::place::Place;
+use super::received::sets::Mark;
 use super::sent::deliveries::Delivery;
 use super::sent::outbox::Outbox;
 use crate::limits::LITTER_COUNT_MIN;
@@ -123,10 +125,16 @@ impl Queue {
         let stepped = match pass.at {
             At::Start => Ok(self.start(pass)),
             At::Own(epoch, from) => self.reclaim_own(pass, epoch, from, now),
-            At::Received(key, from) => self.reclaim_received(pass, key, from),
+            At::Received(key, from) => self.reclaim_received(pass, key, from, now),
             At::End => Ok(pass),
         };
         self.watch(stepped)
+    }
+
+    /// The node has run for `uptime` milliseconds more: what expired long enough ago lapses, and is
+    /// gone after the next pass that frees.
+    pub fn pass_time(&mut self, now: UnixMs, uptime: u64) {
+        self.reclaim.is_unknown |= self.lapse.pass(now, uptime);
     }
 
     /// Counts by another rule from now on how much a pass may free.
@@ -164,7 +172,7 @@ impl Queue {
             return Ok(Pass { at: self.life_after(pass.at), ..pass });
         };
         let end = if pass.intent == Intent::Free { log.indexed() } else { log.length() };
-        let step = RewriteStep { from, end, worth: pass.worth, now };
+        let step = RewriteStep { from, end, worth: pass.worth, now, lapsed: self.lapse.lapsed() };
         let rewritten = outbox.rewrite(&**store, peers, (epoch, pass.keep), &step, batch)?;
         let next = rewritten.next.map(|from| At::Own(epoch, from));
         let floor = self.reclaim.own_floors.entry(epoch).or_default();
@@ -174,14 +182,28 @@ impl Queue {
         Ok(self.after_step(pass, next, rewritten))
     }
 
-    fn reclaim_received(&mut self, pass: Pass, key: LogKey, from: u64) -> Result<Pass, QueueError> {
+    fn reclaim_received(
+        &mut self,
+        pass: Pass,
+        key: LogKey,
+        from: u64,
+        now: UnixMs,
+    ) -> Result<Pass, QueueError> {
+        let lapsed = self.lapse.lapsed();
         let mut scratch = Batch::new();
         let batch = if pass.intent == Intent::Free { &mut self.batch } else { &mut scratch };
         let Some(log) = self.inbox.logs.get_mut(&key) else {
             return Ok(Pass { at: self.life_after(pass.at), ..pass });
         };
-        let rewritten = log.rewrite(&*self.store, (from, pass.worth), batch)?;
-        let next = rewritten.next.map(|from| At::Received(key, from));
+        let step = RewriteStep { from, end: log.durable(), worth: pass.worth, now, lapsed };
+        let (rewritten, lapsed) = log.rewrite(&*self.store, &step, batch)?;
+        let (id, next) = (log.id, rewritten.next.map(|from| At::Received(key, from)));
+        if pass.intent == Intent::Free {
+            for run in lapsed.iter() {
+                let seqs = run.start..=run.end.saturating_sub(1);
+                self.mark_one(&Place { from: id, epoch: key.epoch, seqs }, Mark::Rejected)?;
+            }
+        }
         let floor = self.reclaim.received_floors.entry(key).or_default();
         if pass.intent == Intent::Free && *floor == from {
             *floor = rewritten.settled;

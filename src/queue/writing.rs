@@ -19,7 +19,7 @@ use super::sent::outbox::Sent;
 use crate::crypto::Salt;
 use crate::log::{self, Draft};
 use crate::sync::body::Progress;
-use crate::sync::{Received, Refusal, SignedReceipt};
+use crate::sync::{Received, ReceivedEntry, Refusal, SignedReceipt};
 use crate::types::{Epoch, Id, Recipient, Seq};
 
 /// What became of a peer's receipts.
@@ -49,6 +49,9 @@ impl Queue {
             return Err(QueueError::Removed(id));
         }
         self.peers.meet(&id)?;
+        if draft.not_after.is_some() {
+            self.lapse.begin();
+        }
         let sent = self.outbox.send(&*self.store, &mut self.batch, draft);
         self.watch(sent)
     }
@@ -80,6 +83,9 @@ impl Queue {
             Taken::In => (),
         }
         self.changes.reborn.extend(reborn);
+        if received.entries.iter().any(ReceivedEntry::expires) {
+            self.lapse.begin();
+        }
         self.peers.saw_epoch(peer, epoch)?;
         if !received.entries.is_empty() {
             self.note_unread(*peer, LogKey { author, epoch });

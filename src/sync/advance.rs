@@ -89,6 +89,17 @@ pub enum Content {
     Gone,
 }
 
+impl ReceivedEntry {
+    /// Whether there is a time from when on nobody should read it.
+    #[must_use]
+    pub const fn expires(&self) -> bool {
+        match &self.content {
+            Content::Entry { decoded: Decoded::Header(header), .. } => header.not_after.is_some(),
+            _ => false,
+        }
+    }
+}
+
 /// A chunk whose items fold to the root that it names; the signature is still to be checked.
 #[derive(Debug)]
 pub(super) struct FoldedAdvance {

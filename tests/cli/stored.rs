@@ -71,3 +71,26 @@ fn a_place_that_was_never_received_is_refused() {
         a.fails(1, &[verb, &format!("{b_id}@7.0")]);
     }
 }
+
+#[test]
+fn what_has_expired_is_stored_and_not_offered() {
+    let machine = Machine::new();
+    let (a, b) = machine.pair();
+    for (text, time) in [("too late", "0s"), ("in time", "1h")] {
+        b.succeeds(&["send", "--to", &a.id(), "--message", text, "--expires", time]);
+    }
+    let lines =
+        b.run_with(&["send", "--to", &a.id(), "--lines", "-", "--expires", "0s"], b"one\ntwo");
+    assert_eq!(lines.status, Some(0), "{lines:?}");
+    b.send(&a.id(), "for ever");
+    let listener = a.listen();
+    let connection = b.start(&["connect", &a.id()]);
+    listener.expect(&b.id(), 1, &["in time"]);
+    listener.expect(&b.id(), 4, &["for ever"]);
+    connection.error_line_ending("4 archived");
+    assert_eq!(
+        a.succeeds(&["messages"]).lines().count(),
+        3,
+        "a clock may be wrong: they stay a day"
+    );
+}

@@ -218,6 +218,9 @@ pub(crate) struct SendArgs {
     /// Send each line of a file as a message; - is standard input.
     #[arg(long, value_name = "PATH", group = "source")]
     pub(crate) lines: Option<PathBuf>,
+    /// How long it may be read, like 30m or 24h: then it is offered to nobody, and a day later it goes.
+    #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
+    pub(crate) expires: Option<Duration>,
     /// Wait until the peer has it on its disk, or is done with it.
     #[arg(long, value_name = "LEVEL")]
     pub(crate) wait: Option<WaitLevel>,
@@ -405,6 +408,7 @@ Examples:
   peermq send --to $PEER --message 'hello there'
   peermq send --to $PEER --file report.pdf
   seq 100000 | peermq send --to $PEER --lines -
+  peermq send --to $PEER --message 'lunch at noon?' --expires 2h
   date | peermq send --to $PEER --wait archived --timeout 30s";
 
 const LISTEN_EXAMPLES: &str = "\

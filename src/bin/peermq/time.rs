@@ -1,6 +1,7 @@
 //! Times for people.
 
 use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use peermq::types::UnixMs;
 
@@ -17,6 +18,12 @@ impl fmt::Display for Rfc3339 {
         let (second, milli) = (of_day / 1_000 % 60, of_day % 1_000);
         write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
     }
+}
+
+/// The time by this machine's clock, so much later.
+pub(crate) fn after(wait: Duration) -> UnixMs {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMs(u64::try_from(since.saturating_add(wait).as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Year, month and day of a count of days since 1970-01-01 (H. Hinnant, "chrono-Compatible

@@ -16,7 +16,7 @@ use crate::gateway::error::ClientError;
 use crate::gateway::events;
 use crate::gateway::schema::{Durable, SentRange};
 use crate::limits::{LINE_BLOCK_COUNT_MAX, LINE_BLOCK_SIZE, LINE_SIZE_MAX};
-use crate::types::{Id, Seq};
+use crate::types::{Id, Seq, UnixMs};
 
 /// Lines on their way: each is one message.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ pub struct LinesSent<'a, R> {
     client: &'a Client,
     to: Id,
     key: String,
+    expires: Option<UnixMs>,
     input: BlockReader<R>,
     /// Blocks of which not all lines are known to be durable, in order.
     unconfirmed: VecDeque<Block>,
@@ -54,17 +55,20 @@ struct Feed {
 
 impl Client {
     /// Sends each line of `input` as a message, in order. `key` (at most 40 hex digits) makes a
-    /// line that is sent again, because an answer was cut off, the same message.
+    /// line that is sent again, because an answer was cut off, the same message. From `expires` on
+    /// they are offered to nobody.
     pub fn send_lines<R: AsyncRead + Unpin>(
         &self,
         to: Id,
         key: String,
+        expires: Option<UnixMs>,
         input: R,
     ) -> LinesSent<'_, R> {
         LinesSent {
             client: self,
             to,
             key,
+            expires,
             input: BlockReader { input, rest: BytesMut::new(), searched: 0, is_ended: false },
             unconfirmed: VecDeque::new(),
             fed: 0,
@@ -123,7 +127,8 @@ impl<R: AsyncRead + Unpin> LinesSent<'_, R> {
     /// Begins a request at the first line that may not be durable.
     async fn begin(&mut self) -> Result<Option<Feed>, ClientError> {
         let line = self.unconfirmed.front().map_or(self.next_line, |block| block.start);
-        let path = format!("/v1/lines?to={}&line={line}", self.to);
+        let until = request::until(self.expires);
+        let path = format!("/v1/lines?to={}&line={line}{until}", self.to);
         let (body, blocks) = mpsc::channel(1);
         let blocks = stream::unfold(blocks, async |mut blocks| {
             let block = blocks.recv().await?;

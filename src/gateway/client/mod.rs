@@ -31,7 +31,7 @@ use super::schema::{
 use super::socket::Cut;
 use crate::node::Intent;
 use crate::node::transport::Addr;
-use crate::types::{Epoch, Id, Seq};
+use crate::types::{Epoch, Id, Seq, UnixMs};
 
 /// Asks the node of a data directory, which is this process or another one.
 ///
@@ -134,7 +134,8 @@ impl Client {
     }
 
     /// Sends one message, whose text `text` gives once for each try; `None` when it cannot give it
-    /// again. A repeat under the same `key` (at most 64 hex digits) is the same message.
+    /// again. A repeat under the same `key` (at most 64 hex digits) is the same message. From
+    /// `expires` on it is offered to nobody.
     ///
     /// # Errors
     /// As [`Client::info`]; [`ClientError::Input`] when the text cannot be read,
@@ -143,9 +144,10 @@ impl Client {
         &self,
         to: Id,
         key: &str,
+        expires: Option<UnixMs>,
         mut text: impl FnMut() -> Option<Body>,
     ) -> Result<Sent, ClientError> {
-        let path = format!("/v1/messages?to={to}");
+        let path = format!("/v1/messages?to={to}{}", request::until(expires));
         loop {
             let (body, failure) = watched(text().ok_or(ClientError::NotRepeatable)?);
             if let Some(sent) = self.try_bytes(request::post_once(&path, key, body)).await? {

@@ -8,6 +8,8 @@ use axum::http::request::Builder;
 use axum::http::{HeaderName, Method, Request};
 use serde::Serialize;
 
+use crate::types::UnixMs;
+
 /// Who the node is.
 pub(in crate::gateway) fn info() -> Request<Body> {
     get("/v1/node")
@@ -49,6 +51,11 @@ pub(super) fn with_address(path: &str, address: Option<&impl Display>) -> String
         || path.to_owned(),
         |address| format!("{path}?address={}", escape(&address.to_string())),
     )
+}
+
+/// The field of a query that says from when on nobody should read a message.
+pub(super) fn until(expires: Option<UnixMs>) -> String {
+    expires.map_or_else(String::new, |UnixMs(ms)| format!("&expires={ms}"))
 }
 
 /// Percent-encodes everything but letters, digits and `.` (RFC 3986 §2.1).

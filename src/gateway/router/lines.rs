@@ -23,24 +23,25 @@ use crate::limits::{
     LINE_BATCH_SIZE_MAX, LINE_SIZE_MAX,
 };
 use crate::node::{Node, SendOptions};
-use crate::types::Id;
+use crate::types::{Id, UnixMs};
 
 pub(super) fn routes() -> Router<Api> {
     Router::new().route("/v1/lines", post(send))
 }
 
-/// To whom, and the number of the first line: a request that goes on after another one was cut off
-/// does not begin at 0.
+/// To whom, from when on nobody should read it, and the number of the first line: a request that goes
+/// on after another one was cut off does not begin at 0.
 #[derive(Debug, Deserialize)]
 struct Target {
     to: IdText,
     #[serde(default)]
     line: u64,
+    expires: Option<UnixMs>,
 }
 
 async fn send(
     State(api): State<Api>,
-    Query(Target { to: IdText(to), line }): Query<Target>,
+    Query(Target { to: IdText(to), line, expires }): Query<Target>,
     IdempotencyKey(key): IdempotencyKey,
     body: Body,
 ) -> Response {
@@ -48,7 +49,7 @@ async fn send(
         let batch = lines.next_batch().await?;
         Ok(batch.map(|batch| (batch, lines)))
     });
-    let sender = Arc::new(Sender { node: api.node, to, key, turn: RwLock::default() });
+    let sender = Arc::new(Sender { node: api.node, to, key, expires, turn: RwLock::default() });
     let durable = batches
         .map_ok(move |batch| Arc::clone(&sender).send(batch))
         .try_buffered(LINE_BATCH_FLIGHT_MAX)
@@ -61,6 +62,7 @@ struct Sender {
     node: Node,
     to: Id,
     key: Option<Bytes>,
+    expires: Option<UnixMs>,
     /// Batches that take one step to send take it in the order in which they are begun. A long line
     /// takes several, and nothing may go between them: it has the turn for itself.
     turn: RwLock<()>,
@@ -75,7 +77,7 @@ impl Sender {
         let numbered = (batch.line..).zip(batch.texts);
         let texts = numbered.map(|(line, text)| {
             let idempotency_key = self.key.as_deref().map(|key| line_key(key, line));
-            (text, SendOptions { idempotency_key, ..SendOptions::default() })
+            (text, SendOptions { idempotency_key, expires: self.expires, ..SendOptions::default() })
         });
         let sent = self.node.send_all(self.to, texts).await?;
         drop(turn);

@@ -16,25 +16,27 @@ use super::extract::{IdempotencyKey, Query};
 use super::messages;
 use crate::gateway::schema::{IdText, Sent};
 use crate::node::SendOptions;
+use crate::types::UnixMs;
 
 pub(super) fn routes() -> Router<Api> {
     Router::new().route("/v1/messages", post(send).get(messages::list))
 }
 
-/// To whom.
+/// To whom, and from when on nobody should read it.
 #[derive(Debug, Deserialize)]
-struct Recipient {
+struct Target {
     to: IdText,
+    expires: Option<UnixMs>,
 }
 
 async fn send(
     State(api): State<Api>,
-    Query(Recipient { to: IdText(to) }): Query<Recipient>,
+    Query(Target { to: IdText(to), expires }): Query<Target>,
     IdempotencyKey(idempotency_key): IdempotencyKey,
     body: Body,
 ) -> Result<Json<Sent>, ApiError> {
     let text = StreamReader::new(body.into_data_stream().map_err(io::Error::other));
-    let options = SendOptions { idempotency_key, ..SendOptions::default() };
+    let options = SendOptions { idempotency_key, expires, ..SendOptions::default() };
     let sent = api.node.send_stream(to, text, options).await?;
     Ok(Json(sent.into()))
 }

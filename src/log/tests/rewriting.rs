@@ -24,7 +24,7 @@ impl World {
                 let (index, _) = (0..).zip(entries).find(is_it).unwrap();
                 Ok::<_, LogError>(useless.contains(&index))
             };
-            let step = RewriteStep { from, end, worth, now };
+            let step = RewriteStep { from, end, worth, now, lapsed: UnixMs(0) };
             let mut batch = Batch::new();
             let rewritten = self.log.rewrite(&self.store, &step, is_useless, &mut batch).unwrap();
             let before = stored_size(&self.store);
@@ -199,7 +199,7 @@ fn a_long_body_goes_with_its_entry_and_what_a_crash_left_of_it_at_the_next_open(
     world.flush();
     let chunks =
         |world: &World| world.store.scan(layout::own_chunks(&long.salt).as_range()).count();
-    let step = RewriteStep { from: 0, end: 1, worth: Worth::Half, now: NOW };
+    let step = RewriteStep { from: 0, end: 1, worth: Worth::Half, now: NOW, lapsed: UnixMs(0) };
     let mut batch = Batch::new();
     let all = |_: &Recipient, _| Ok::<_, LogError>(true);
     let rewritten = world.log.rewrite(&world.store, &step, all, &mut batch).unwrap();

@@ -15,7 +15,7 @@ use super::dispatch::LogKey;
 use super::error::QueueError;
 use super::forks::Forks;
 use super::peer_book::PeerBook;
-use super::sent::lives::unreadable_lives;
+use super::sent::lives::unreadable_rows;
 use super::{EPOCH, Queue};
 use crate::log::{self, layout};
 use crate::types::{Epoch, Id};
@@ -39,7 +39,7 @@ pub fn check(
     observer: &mut dyn CheckObserver,
 ) -> Result<(), QueueError> {
     let epoch = check_epoch(store, observer)?;
-    for key in unreadable_lives(store)? {
+    for key in unreadable_rows(store)? {
         observer.found(Finding::new(Part::Node, key, Fault::Lives));
     }
     let peers = PeerBook::read(store, *me, |key| {

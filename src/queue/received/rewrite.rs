@@ -1,5 +1,5 @@
 //! Received blocks written anew: of an entry that was cleared, rejected or is gone only its leaf hash
-//! stays, and neighbours that fit become one block.
+//! stays, and of one that was unread and has lapsed; neighbours that fit become one block.
 
 use bytes::Bytes;
 use peermq_storage::{Batch, Store};
@@ -7,32 +7,37 @@ use peermq_storage::{Batch, Store};
 use super::author_log::AuthorLog;
 use super::block::{Lens, ReceivedBlock, StoredContent, StoredEntry};
 use super::block_builder::ReceivedBlockBuilder;
+use super::sets::Mark;
 use crate::limits::REWRITE_READ_SIZE;
-use crate::log::{Rewritten, Worth, layout, leaf_hash};
+use crate::log::{RewriteStep, Rewritten, Worth, layout, leaf_hash};
 use crate::queue::dispatch::LogKey;
 use crate::queue::error::QueueError;
-use crate::types::{Index, Seq};
+use crate::types::{Index, Ranges, Seq};
 
 impl AuthorLog {
-    /// Writes blocks anew without what was dropped, from a seq on, as many as one step may read.
-    /// Places in what it comes to are seqs.
+    /// Writes blocks anew without what was dropped, as many as one step may read. Places in the step
+    /// and in what it comes to are seqs. Returns also which unread ones have lapsed: they are to be
+    /// rejected in the same batch.
     pub(in crate::queue) fn rewrite(
         &mut self,
         store: &dyn Store,
-        (from, worth): (u64, Worth),
+        step: &RewriteStep,
         batch: &mut Batch,
-    ) -> Result<Rewritten, QueueError> {
+    ) -> Result<(Rewritten, Ranges), QueueError> {
         let LogKey { author, epoch } = self.key;
-        let rewritten = Rewritten { settled: from, ..Rewritten::default() };
-        let mut writer = Writer { worth, group: None, rewritten, is_settled: true };
-        let mut read = 0;
-        let keys = layout::received_blocks_from(author, epoch, Seq(from));
+        let rewritten = Rewritten { settled: step.from, ..Rewritten::default() };
+        let mut writer = Writer { worth: step.worth, group: None, rewritten, is_settled: true };
+        let (mut read, mut lapsed) = (0, Ranges::new());
+        let keys = layout::received_blocks_from(author, epoch, Seq(step.from));
         for pair in store.scan(keys.as_range()) {
             let (key, bytes) = pair?;
             let last = layout::last_number(&key).expect("the key of a block ends with its seq");
             let size = bytes.len();
             let block = ReceivedBlock::parse(Seq(last), bytes)?;
-            let shrunk = self.shrink(store, key, &block)?;
+            if block.seqs().end > step.end {
+                break;
+            }
+            let shrunk = self.shrink(store, key, &block, step)?;
             if !writer.push(&shrunk) {
                 writer.finish(batch);
                 if read >= REWRITE_READ_SIZE {
@@ -43,9 +48,10 @@ impl AuthorLog {
                 assert!(fits, "a block alone is within its bounds");
             }
             read += size;
+            lapsed.union(&shrunk.lapsed);
         }
         writer.finish(batch);
-        Ok(writer.rewritten)
+        Ok((writer.rewritten, lapsed))
     }
 
     fn shrink(
@@ -53,6 +59,7 @@ impl AuthorLog {
         store: &dyn Store,
         key: Bytes,
         block: &ReceivedBlock,
+        step: &RewriteStep,
     ) -> Result<Shrunk, QueueError> {
         let mut shrunk = Shrunk {
             key,
@@ -60,11 +67,19 @@ impl AuthorLog {
             entries: Vec::new(),
             old_size: block.size(),
             useless: 0,
+            lapsed: Ranges::new(),
         };
         for mut entry in block.entries_from(Seq(0)) {
-            if let StoredContent::Entry { header, body } = &entry.content
-                && !self.sets.mark_of(store, entry.seq)?.is_kept()
-            {
+            let StoredContent::Entry { header, body } = &entry.content else {
+                shrunk.entries.push(entry);
+                continue;
+            };
+            let mark = self.sets.mark_of(store, entry.seq)?;
+            let has_lapsed = mark == Mark::Unread && step.is_lapsed(header);
+            if has_lapsed {
+                shrunk.lapsed.insert(entry.seq.0..entry.seq.0 + 1);
+            }
+            if has_lapsed || !mark.is_kept() {
                 let leaf = leaf_hash(&self.id, self.key.epoch, entry.index, header);
                 let lens = Lens::of(header, body.as_deref().unwrap_or_default());
                 entry.content = StoredContent::Dropped { leaf, lens };
@@ -83,6 +98,7 @@ struct Shrunk {
     entries: Vec<StoredEntry>,
     old_size: usize,
     useless: usize,
+    lapsed: Ranges,
 }
 
 /// Joins shrunk blocks while they fit, and writes those that are worth it.

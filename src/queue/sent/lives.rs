@@ -17,6 +17,7 @@ use crate::limits::EPOCH_COUNT_MAX;
 use crate::log::{Announcement, Log, Tip, layout};
 use crate::queue::changes::Reborn;
 use crate::queue::error::QueueError;
+use crate::queue::lapse::{LAPSE, Lapse};
 use crate::queue::standing::Stale;
 use crate::queue::{EPOCH, Queue, first_epoch, row};
 use crate::sync::{Content, Received};
@@ -149,9 +150,13 @@ fn lost_life(store: &dyn Store) -> Result<Option<Tip>, QueueError> {
     row.map(|row| row::decode(&row).ok_or_else(damaged)).transpose()
 }
 
-/// The keys of the rows about earlier lives that cannot be read.
-pub(in crate::queue) fn unreadable_lives(store: &dyn Store) -> Result<Vec<Bytes>, QueueError> {
-    let read = [(LIVES, ended_lives(store).map(drop)), (EARLIER, lost_life(store).map(drop))];
+/// The keys of the rows about this node as a whole that cannot be read.
+pub(in crate::queue) fn unreadable_rows(store: &dyn Store) -> Result<Vec<Bytes>, QueueError> {
+    let read = [
+        (LIVES, ended_lives(store).map(drop)),
+        (EARLIER, lost_life(store).map(drop)),
+        (LAPSE, Lapse::open(store).map(drop)),
+    ];
     let mut damaged = Vec::new();
     for (name, read) in read {
         match read {

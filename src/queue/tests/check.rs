@@ -207,7 +207,9 @@ fn an_index_and_counts_are_made_again() {
 fn facts_about_lives_that_are_lost_or_changed_are_found_and_mended() {
     let (mut author, _) = settled_pair();
     let epoch = author.queue.epoch();
-    for (name, row) in [("lives", vec![9]), ("earlier", vec![]), ("epoch", vec![1])] {
+    for (name, row) in
+        [("lives", vec![9]), ("earlier", vec![]), ("lapse", vec![1, 1]), ("epoch", vec![1])]
+    {
         put(&author, &layout::meta(name), row);
         let found = findings(&author);
         let [finding] = &found[..] else { panic!("{found:?}") };

@@ -3,6 +3,7 @@
 use super::check::{findings, settled_pair};
 use super::forks::meet;
 use super::*;
+use crate::limits::LAPSE_UPTIME_MS;
 use crate::log::Worth;
 
 /// A whole pass; says what it freed.
@@ -198,4 +199,78 @@ fn a_pass_is_due_once_much_is_of_no_more_use() {
     let before = size(&reader);
     assert!(pass(&mut reader, Worth::Half, Intent::Free) > before / 2);
     assert!(size(&reader) < count * 45);
+}
+
+/// A sends one message that expires in 5 ms, one in an hour, and one that never does.
+fn send_expiring(author: &mut Node, reader: &Node) {
+    for (text, end) in [("soon", Some(5)), ("later", Some(3_600_000)), ("never", None)] {
+        let draft = author.draft(reader.id(), text.as_bytes());
+        let not_after = end.map(|end| UnixMs(NOW.0 + end));
+        author.queue.send(Draft { not_after, ..draft }).unwrap();
+    }
+    author.queue.commit().unwrap();
+}
+
+/// A day of uptime, all of it at one time of the clock.
+fn pass_day(node: &mut Node, now: u64) {
+    node.queue.pass_time(UnixMs(now), LAPSE_UPTIME_MS);
+    node.queue.commit().unwrap();
+}
+
+#[test]
+fn what_expired_a_day_ago_unread_is_rejected_and_goes_on_both_sides() {
+    let (mut author, mut reader) = author_and_reader();
+    send_expiring(&mut author, &reader);
+    reader.receive_all(&mut author);
+    for node in [&mut author, &mut reader] {
+        assert_eq!(pass(node, Worth::Any, Intent::Tell), 0);
+        pass_day(node, NOW.0 + 5);
+        node.crash();
+        let told = pass(node, Worth::Any, Intent::Tell);
+        assert!(told > 0);
+        assert_eq!(pass(node, Worth::Any, Intent::Free), told);
+        assert!(findings(node).is_empty(), "{:?}", findings(node));
+    }
+    assert_eq!(reader.figures(author.id()).unread, 2);
+    assert_eq!(reader.take(1, 9), [1, 2]);
+    // The author hears of what was not read, and whoever comes later gets its hash.
+    acknowledge(&mut author, &mut reader);
+    assert_eq!(author.figures(reader.id()).rejected, 1);
+    let mut late = Node::new(2);
+    late.add(&author);
+    late.receive_all(&mut author);
+    assert_eq!(late.take(1, 9), [1, 2]);
+}
+
+#[test]
+fn what_was_archived_before_it_expired_stays() {
+    let (mut author, mut reader) = author_and_reader();
+    send_expiring(&mut author, &reader);
+    reader.receive_all(&mut author);
+    reader.mark(author.id(), 0..=0, Mark::Archived).unwrap();
+    pass_day(&mut reader, NOW.0 + 5);
+    assert_eq!(pass(&mut reader, Worth::Any, Intent::Free), 0);
+    let archived = reader.queue.list(ListSet::Archived, None).unwrap();
+    assert_eq!(archived.items.len(), 1);
+}
+
+#[test]
+fn a_long_body_that_lapses_goes_with_its_chunks() {
+    let (mut author, mut reader) = author_and_reader();
+    let chunks = |node: &Node| node.store.scan(&[0x13]..&[0x14]).count();
+    let draft = author.draft(reader.id(), b"its hash is not looked at here");
+    author.queue.stage_body(&draft.salt, 0, Bytes::from(vec![1; 9]));
+    let (body, not_after) = (DraftBody::Staged { body_len: 5_000 }, Some(UnixMs(NOW.0 + 5)));
+    author.queue.send(Draft { body, not_after, ..draft }).unwrap();
+    author.queue.commit().unwrap();
+    reader.receive_all(&mut author);
+    assert_eq!(chunks(&author), 1);
+    for node in [&mut author, &mut reader] {
+        pass_day(node, NOW.0 + 5);
+        assert!(pass(node, Worth::Any, Intent::Free) > 0);
+    }
+    assert_eq!(chunks(&author), 0);
+    // Its body, which was never fetched, is not waited for any more.
+    assert_eq!(reader.figures(author.id()).unread, 0);
+    assert!(findings(&reader).is_empty(), "{:?}", findings(&reader));
 }

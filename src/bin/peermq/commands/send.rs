@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use peermq::gateway::Client;
 use peermq::gateway::schema::{Level, Sent, SentRange};
-use peermq::types::{Id, Seq};
+use peermq::types::{Id, Seq, UnixMs};
 use tokio::io::AsyncRead;
 
 use crate::args::{SendArgs, WaitLevel};
@@ -15,12 +15,15 @@ use crate::output::Lines;
 use crate::place;
 use crate::progress::Progress;
 use crate::source::{Source, Text};
+use crate::time;
 
 pub(super) async fn run(context: &Context, args: SendArgs) -> Result<(), CliError> {
     let to = place::id(&args.to)?;
     let wait = args.wait.map(|level| Wait { level, timeout: args.timeout });
+    let expires = args.expires.map(time::after);
     let source = Source::open(args).await?;
-    let sending = Sending { context, to, key: random_key()?, so_far: Cell::new(SoFar::Nothing) };
+    let (key, so_far) = (random_key()?, Cell::new(SoFar::Nothing));
+    let sending = Sending { context, to, key, expires, so_far };
     let done = context
         .with_client(async |client| {
             let sent = sending.send(client, source).await?;
@@ -39,6 +42,7 @@ struct Sending<'a> {
     to: Id,
     /// Makes a repeat of what was cut off the same message.
     key: String,
+    expires: Option<UnixMs>,
     so_far: Cell<SoFar>,
 }
 
@@ -62,7 +66,7 @@ impl Sending<'_> {
 
     async fn send_text(&self, client: &Client, mut text: Text) -> Result<Vec<SentRange>, CliError> {
         let progress = Progress::bytes(text.size());
-        let sent = client.send(self.to, &self.key, || text.body(&progress)).await?;
+        let sent = client.send(self.to, &self.key, self.expires, || text.body(&progress)).await?;
         let place = SentRange { epoch: sent.epoch, first: sent.seq, last: sent.seq };
         self.print(&[place]).await?;
         Ok(vec![place])
@@ -74,7 +78,7 @@ impl Sending<'_> {
         input: Box<dyn AsyncRead + Unpin>,
     ) -> Result<Vec<SentRange>, CliError> {
         let progress = Progress::messages(None);
-        let mut lines = client.send_lines(self.to, self.key.clone(), input);
+        let mut lines = client.send_lines(self.to, self.key.clone(), self.expires, input);
         self.so_far.set(SoFar::Lines(0));
         let mut sent: Vec<SentRange> = Vec::new();
         while let Some(places) = lines.next().await? {
