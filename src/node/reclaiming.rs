@@ -16,7 +16,7 @@ use super::inner::Inner;
 use super::storage_thread::Storage;
 use crate::limits::RECLAIM_AFTER_MS;
 use crate::log::Worth;
-use crate::queue::{Intent, Keep, Pass};
+use crate::queue::{Intent, Keep, Pass, Queue};
 
 /// Frees space for as long as the node is there.
 pub(super) async fn run(node: Weak<Inner>, mut litter: watch::Receiver<u64>, keep: Keep) {
@@ -51,8 +51,11 @@ async fn round(
 ) -> Result<(), NodeError> {
     if worth == Worth::Any {
         let now = clock.unix_ms();
-        let passed = storage.write(move |queue| Ok(queue.pass_time(now, RECLAIM_AFTER_MS)));
-        passed.await?;
+        let pass_time = move |queue: &mut Queue| {
+            queue.pass_time(now, RECLAIM_AFTER_MS);
+            Ok(())
+        };
+        storage.write(pass_time).await?;
     }
     if storage.read(|queue| queue.has_litter()).await? {
         let bytes = pass(storage, clock, Pass::new(worth, Intent::Free, keep)).await?;
@@ -68,7 +71,7 @@ pub(super) async fn pass(
     mut pass: Pass,
 ) -> Result<u64, NodeError> {
     while !pass.is_over() {
-        let step = move |queue: &mut crate::queue::Queue| queue.reclaim(pass, clock.unix_ms());
+        let step = move |queue: &mut Queue| queue.reclaim(pass, clock.unix_ms());
         pass = match pass.intent() {
             Intent::Free => storage.write(step).await?,
             Intent::Tell => storage.read(step).await??,

@@ -21,6 +21,7 @@ impl fmt::Display for Rfc3339 {
 }
 
 /// The time by this machine's clock, so much later.
+#[expect(clippy::disallowed_methods, reason = "the user counts from now")]
 pub(crate) fn after(wait: Duration) -> UnixMs {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMs(u64::try_from(since.saturating_add(wait).as_millis()).unwrap_or(u64::MAX))
