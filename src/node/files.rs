@@ -48,6 +48,14 @@ pub(super) fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Removes a folder with all that is in it, or finds it removed.
+pub(super) fn remove_folder_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
 /// At most the first `size_max` bytes of a regular file; `None` when nothing has its name.
 ///
 /// # Errors

@@ -77,7 +77,7 @@ use self::inner::Inner;
 pub use self::listening::Listening;
 pub use self::message::{Message, Places, Text};
 pub use self::notices::Notice;
-pub use self::offline::{Offline, shrink};
+pub use self::offline::{Offline, Salvaged, shrink};
 pub use self::options::Options;
 pub use self::restore::restore;
 pub use self::sealing::SendOptions;

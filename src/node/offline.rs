@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use peermq_storage::{Kind, Shrunk, Store};
+use peermq_storage::{Kind, OpenError, Shrunk, Store};
 
 use super::clock::Clock;
 use super::directory::{Directory, DirectoryError, Lock};
@@ -18,6 +18,15 @@ use crate::limits::BACKUP_PIECE_SIZE;
 use crate::queue::check::{CheckObserver, Finding, check};
 use crate::queue::{QueueError, RecordWriter, Repair};
 use crate::types::{Id, UnixMs};
+
+/// What became of a store that did not open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Salvaged {
+    /// The folder that it lies in now.
+    pub aside: PathBuf,
+    /// Rows that could be read of it.
+    pub rows: u64,
+}
 
 /// A data directory whose store is open and on which no node runs. Blocks; needs no runtime.
 #[derive(Debug)]
@@ -72,24 +81,38 @@ impl Offline {
         Ok(file)
     }
 
-    /// Moves the store of a directory on which no node runs to a folder under `aside/`, which is
-    /// returned: what a repair comes to when the store does not open. An empty one is made in its
-    /// place at the next open, behind the head mark if this node has ever signed, so that it signs
+    /// Replaces a store that does not open by one with whatever can be read of it, which a check has
+    /// still to look at: the first step of a repair. The old one lies under `aside/` from then on. What
+    /// is left is behind the head mark if anything that this node has signed is lost, and then signs
     /// nothing until it is told to begin a new life.
     ///
     /// # Errors
-    /// [`NodeError::Directory`] when another process holds the directory or it cannot be used.
-    pub fn set_store_aside(path: &Path) -> Result<PathBuf, NodeError> {
+    /// [`NodeError::Directory`] when another process holds the directory or it cannot be used,
+    /// [`NodeError::Open`] when the new store cannot be made.
+    pub fn salvage(path: &Path, wanted: Option<Kind>) -> Result<Salvaged, NodeError> {
         let directory = Directory::open(path)?;
-        let _lock = directory.lock()?;
-        let aside = aside(&directory, &format!("store-{}", Clock::system().unix_ms().0))?;
+        let lock = directory.lock()?;
+        let kind = directory.store_kind(&lock, wanted)?;
         let store = directory.store();
-        let moved = fs::rename(&store, &aside);
+        let [fresh, scratch] = ["salvaged", "scratch"].map(|name| store.with_extension(name));
+        for left in [&fresh, &scratch] {
+            files::remove_folder_if_there(left).map_err(DirectoryError::at(left))?;
+        }
+        let read = peermq_storage::salvage(kind, &store, &fresh, &scratch, &directory.poison());
+        let rows = match read {
+            Err(OpenError::Corrupt(_)) => 0,
+            read => read?,
+        };
+        let aside = aside(&directory, &format!("store-{}", Clock::system().unix_ms().0))?;
+        let moved = fs::rename(&store, &aside).and_then(|()| match fresh.exists() {
+            true => fs::rename(&fresh, &store),
+            false => Ok(()),
+        });
         let synced = moved
             .and_then(|()| files::sync_folder_of(&aside))
             .and_then(|()| files::sync_folder_of(&store));
         synced.map_err(DirectoryError::at(&store))?;
-        Ok(aside)
+        Ok(Salvaged { aside, rows })
     }
 
     /// Copies rows to a file of their own, which lasts when this returns.

@@ -13,7 +13,7 @@ use std::path::Path;
 use ::fjall::{Database, Error, Keyspace, KeyspaceCreateOptions, PersistMode, Readable};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
-use crate::mark::{Mark, Seal};
+use crate::mark::{Demand, Mark, Seal};
 use crate::{Batch, Bytes, Health, OpenError, Scan, Store, StoreError, planted};
 
 /// fjall in one directory.
@@ -24,9 +24,12 @@ pub(crate) struct FjallStore {
 
 impl FjallStore {
     /// Opens the fjall in `path`, or makes one in an empty directory.
-    pub(crate) fn open(path: &Path, mark: Mark) -> Result<Self, OpenError> {
+    pub(crate) fn open(path: &Path, demand: Demand) -> Result<Self, OpenError> {
         let found = fs::read_dir(path)?.next().is_some();
-        if found && !planted::is("unchecked") {
+        if let Demand::Whole(mark) = demand
+            && found
+            && !planted::is("unchecked")
+        {
             check_whole(path, mark)?;
         }
         let db = Database::builder(path)

@@ -66,10 +66,7 @@ impl Store for Guarded {
         if range.start >= range.end {
             return Box::new(std::iter::empty());
         }
-        match contained(|| self.engine().scan(range)) {
-            Ok(scan) => Box::new(Contained { scan: Some(scan) }),
-            Err(panic) => Box::new(std::iter::once(Err(StoreError::Corrupt(panic)))),
-        }
+        contained_scan(self.engine(), range)
     }
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
@@ -113,6 +110,14 @@ impl Writer {
 /// A scan that ends at its first error or panic.
 struct Contained<'a> {
     scan: Option<Scan<'a>>,
+}
+
+/// A scan of an engine that ends at its first error or panic.
+pub(crate) fn contained_scan<'a>(engine: &'a dyn Store, range: Range<&[u8]>) -> Scan<'a> {
+    match contained(|| engine.scan(range)) {
+        Ok(scan) => Box::new(Contained { scan: Some(scan) }),
+        Err(panic) => Box::new(std::iter::once(Err(StoreError::Corrupt(panic)))),
+    }
 }
 
 type Item = Result<(Bytes, Bytes), StoreError>;

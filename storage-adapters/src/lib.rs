@@ -26,6 +26,7 @@ mod poison;
 #[cfg(feature = "redb")]
 mod redb;
 mod rewrite;
+mod salvage;
 mod shrink;
 #[cfg(feature = "sled")]
 mod sled;
@@ -41,6 +42,7 @@ pub use faulty::{Cause, Effect, Failure, FaultyDisk};
 pub use kind::{Kind, KindError};
 pub use memory::MemoryStore;
 pub use open::{Health, OpenError, Opened, open};
+pub use salvage::salvage;
 pub use shrink::{Shrunk, shrink};
 
 /// The pairs of a range of keys, in key order from either end.

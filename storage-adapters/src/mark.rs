@@ -13,6 +13,22 @@ use crate::Health;
 /// What an engine can tell of its files while it is closed.
 pub(crate) type Seal = [u8; SEAL_SIZE];
 
+/// What an engine's files must be for it to open them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Demand {
+    /// All that the last holder left, by its word.
+    Whole(Mark),
+    /// Whatever can be read.
+    Readable,
+}
+
+impl Demand {
+    /// Whether the files must be those of a store that was closed.
+    pub(crate) fn is_of_clean(self) -> bool {
+        matches!(self, Self::Whole(mark) if mark.health == Health::Clean)
+    }
+}
+
 /// The word that the last holder left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mark {

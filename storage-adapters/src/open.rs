@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::directory::Directory;
 use crate::guard::{Guarded, contained};
 use crate::kind::available_names;
-use crate::mark::{Mark, Seal};
+use crate::mark::{Demand, Mark, Seal};
 use crate::poison::Poison;
 use crate::{Kind, Store, StoreError, rewrite};
 
@@ -134,7 +134,9 @@ fn open_marked(
     let engine_dir = match directory.engine_dir()? {
         None => {
             mark = Mark::NEW;
-            directory.replace(None, |fresh| engine(kind, fresh, Mark::NEW).and_then(close))?
+            directory.replace(None, |fresh| {
+                engine(kind, fresh, Demand::Whole(Mark::NEW)).and_then(close)
+            })?
         }
         Some(lost) if fs::read_dir(&lost)?.next().is_none() => {
             let what = format!("expected the files of a store in {}, got none", lost.display());
@@ -150,13 +152,13 @@ fn open_marked(
     };
     let health = if poison.is_set() { Health::Recovered } else { mark.health };
     poison.clear()?;
-    let engine = engine(kind, &engine_dir, mark)?;
+    let engine = engine(kind, &engine_dir, Demand::Whole(mark))?;
     Ok((engine, engine_dir, poison, health))
 }
 
 /// The bare engine in a directory of its own, made when the directory is empty.
-pub(crate) fn engine(kind: Kind, path: &Path, mark: Mark) -> Result<Box<dyn Store>, OpenError> {
-    contained(|| bare_engine(kind, path, mark))
+pub(crate) fn engine(kind: Kind, path: &Path, demand: Demand) -> Result<Box<dyn Store>, OpenError> {
+    contained(|| bare_engine(kind, path, demand))
         .unwrap_or_else(|panic| Err(OpenError::Corrupt(panic)))
 }
 
@@ -184,14 +186,14 @@ pub(crate) fn seal(kind: Kind, path: &Path) -> Result<Option<Seal>, OpenError> {
     not(any(feature = "sled", feature = "redb", feature = "fjall")),
     expect(unused_variables, reason = "a build without engines opens no path")
 )]
-fn bare_engine(kind: Kind, path: &Path, mark: Mark) -> Result<Box<dyn Store>, OpenError> {
+fn bare_engine(kind: Kind, path: &Path, demand: Demand) -> Result<Box<dyn Store>, OpenError> {
     match kind {
         #[cfg(feature = "sled")]
-        Kind::Sled => Ok(Box::new(crate::sled::SledStore::open(path, mark)?)),
+        Kind::Sled => Ok(Box::new(crate::sled::SledStore::open(path, demand)?)),
         #[cfg(feature = "redb")]
-        Kind::Redb => Ok(Box::new(crate::redb::RedbStore::open(path, mark)?)),
+        Kind::Redb => Ok(Box::new(crate::redb::RedbStore::open(path, demand)?)),
         #[cfg(feature = "fjall")]
-        Kind::Fjall => Ok(Box::new(crate::fjall::FjallStore::open(path, mark)?)),
+        Kind::Fjall => Ok(Box::new(crate::fjall::FjallStore::open(path, demand)?)),
         #[cfg(not(all(feature = "sled", feature = "redb", feature = "fjall")))]
         absent => Err(OpenError::Unavailable(absent)),
     }

@@ -15,8 +15,8 @@ use ::redb::{
     TableDefinition,
 };
 
-use crate::mark::Mark;
-use crate::{Batch, Bytes, Health, OpenError, Scan, Store, StoreError, planted};
+use crate::mark::Demand;
+use crate::{Batch, Bytes, OpenError, Scan, Store, StoreError, planted};
 
 /// redb in one directory.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(crate) struct RedbStore {
 
 impl RedbStore {
     /// Opens the redb in `path`, or makes one in an empty directory.
-    pub(crate) fn open(path: &Path, mark: Mark) -> Result<Self, OpenError> {
+    pub(crate) fn open(path: &Path, demand: Demand) -> Result<Self, OpenError> {
         let found = fs::read_dir(path)?.next().is_some();
         let mut builder = Database::builder();
         builder.set_cache_size(CACHE_SIZE);
@@ -35,7 +35,7 @@ impl RedbStore {
         let mut store = Self { db };
         // Its reads look at no checksum: a flipped bit would be handed out as a value.
         let is_checked = found && !planted::is("unchecked");
-        if is_checked && !store.db.check_integrity()? && mark.health == Health::Clean {
+        if is_checked && !store.db.check_integrity()? && demand.is_of_clean() {
             return Err(refuse_damaged(store, &file)?);
         }
         if !found {

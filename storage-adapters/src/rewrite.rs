@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use crate::mark::Mark;
+use crate::mark::{Demand, Mark};
 use crate::open::{close, engine};
 use crate::{BATCH_SIZE_MAX, Batch, KEY_SIZE_MAX, Kind, OpenError, Store, VALUE_SIZE_MAX};
 
 /// Copies all pairs of the engine in `from` into a new engine in `to`; both are closed again.
 pub(crate) fn copy(kind: Kind, from: &Path, mark: Mark, to: &Path) -> Result<(), OpenError> {
-    let (old, new) = (engine(kind, from, mark)?, engine(kind, to, Mark::NEW)?);
+    let old = engine(kind, from, Demand::Whole(mark))?;
+    let new = engine(kind, to, Demand::Whole(Mark::NEW))?;
     let copied = copy_pairs(&*old, &*new);
     let closed = (close(old), close(new));
     copied.and(closed.0).and(closed.1)
@@ -28,5 +29,5 @@ fn copy_pairs(old: &dyn Store, new: &dyn Store) -> Result<(), OpenError> {
 }
 
 /// Bytes of a batch from which it is written: one more pair still fits into any batch.
-const COPY_SIZE: usize = 4 << 20;
+pub(crate) const COPY_SIZE: usize = 4 << 20;
 const _: () = assert!(COPY_SIZE + KEY_SIZE_MAX + VALUE_SIZE_MAX <= BATCH_SIZE_MAX);

@@ -212,6 +212,36 @@ fn a_store_that_does_not_open_is_set_aside_and_peers_send_again() {
     a.succeeds(&["check"]);
 }
 
+#[test]
+fn of_a_store_with_a_flipped_bit_repair_keeps_what_can_be_read() {
+    let machine = Machine::new();
+    let (a, b) = machine.pair();
+    for number in 0..40 {
+        b.send(&a.id(), &format!("{number} {}", "x".repeat(1_000)));
+    }
+    let file = b.directory.join("store/sled-1/db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let used = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    bytes[used * 3 / 4] ^= 1;
+    write(&file, bytes);
+    assert!(b.fails(1, &["check"]).contains("the store is damaged"));
+
+    let ended = b.run(&["repair"]);
+    assert!(ended.stderr.contains(" rows that could be read is in its place"), "{ended:?}");
+    b.succeeds(&["check"]);
+    let kept = b.succeeds(&["messages", "--set", "sent"]).lines().count();
+    assert!((10..40).contains(&kept), "{kept} of 40 are there");
+    b.fails(1, &["send", "--to", &a.id(), "--message", "not yet"]);
+    b.succeeds(&["recover", "--new-epoch"]);
+    b.succeeds(&["add-peer", &a.id()]);
+    // What is left of the old life is delivered, and the new one goes on.
+    b.send(&a.id(), "anew");
+    let listener = a.listen();
+    let _connection = b.start(&["connect", &a.id()]);
+    let lines: Vec<_> = (0..=kept).map(|_| listener.line()).collect();
+    assert_eq!(lines.iter().filter(|line| line.ends_with(" anew")).count(), 1);
+}
+
 /// Leaves of each file of a store only zeros.
 fn destroy(folder: &Path) {
     for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {

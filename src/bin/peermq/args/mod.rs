@@ -121,9 +121,10 @@ pub(crate) enum Verb {
     /// Damaged rows are moved to a file under `aside` in the data directory, never deleted. Indexes
     /// and counts are made again; messages of others are asked for again at the next connection, and
     /// what was archived or cleared stays so. A damaged log of this node's own is set aside as a
-    /// whole, and a new one begins: what had not been delivered must be sent again. So is a store that
-    /// does not open at all: `peermq recover --new-epoch` then begins anew, and peers that are added
-    /// again send what had not been archived or cleared.
+    /// whole, and a new one begins: what had not been delivered must be sent again. A store
+    /// that does not open is set aside, too, and what can be read of it is looked at and kept; where
+    /// that is not all, `peermq recover --new-epoch` begins anew, and peers send what had not been
+    /// archived or cleared.
     #[command(after_help = "Examples:\n  peermq repair\n  peermq repair --json")]
     Repair,
     /// Free the space of messages that are of no more use, and print how much that is.

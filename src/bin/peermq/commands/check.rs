@@ -1,6 +1,6 @@
 //! `check` and `repair`: everything in the store looked at, and mended.
 
-use peermq::node::{NodeError, Offline};
+use peermq::node::{NodeError, Offline, Salvaged};
 use peermq::queue::check::{CheckObserver, Finding};
 use peermq_storage::OpenError;
 use serde_json::json;
@@ -23,14 +23,18 @@ pub(super) async fn repair(context: &Context) -> Result<(), CliError> {
     let (directory, store) = (context.directory()?, context.store);
     let replaced = blocking(move || match Offline::open(&directory, store) {
         Err(NodeError::Open(OpenError::Corrupt(why))) => {
-            Ok(Some((why, Offline::set_store_aside(&directory)?)))
+            Ok(Some((why, Offline::salvage(&directory, store)?)))
         }
         opened => Ok(opened.map(|_| None)?),
     });
-    if let Some((why, path)) = replaced.await? {
+    if let Some((why, Salvaged { aside, rows })) = replaced.await? {
         remark(&format!("the store is damaged: {why}"));
-        remark(&format!("it lies in {path:?}, and an empty one is in its place"));
-        remark(EMPTY_STORE_ADVICE);
+        let instead = match rows {
+            0 => "an empty one is in its place".to_owned(),
+            rows => format!("one with {rows} rows that could be read is in its place"),
+        };
+        remark(&format!("it lies in {aside:?}, and {instead}"));
+        remark(LOST_STORE_ADVICE);
     }
     let (mended, aside, left) = offline(context, |held, output| {
         let mut report = Report::new(output);
@@ -114,9 +118,10 @@ impl CheckObserver for Report {
     }
 }
 
-/// What a user can do who has lost a store.
-const EMPTY_STORE_ADVICE: &str = "`peermq recover --new-epoch` begins a new log; add your peers again, \
-                                  and they send what this node had not archived or cleared";
+/// What a user can do who has lost part of a store.
+const LOST_STORE_ADVICE: &str = "`peermq status` says whether `peermq recover --new-epoch` must begin a \
+                                 new log, `peermq peers` who must be added again: peers send what \
+                                 this node had not archived or cleared";
 
 /// Messages after which the progress is shown anew.
 const PROGRESS_COUNT: u64 = 4_096;
