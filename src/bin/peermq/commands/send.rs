@@ -56,17 +56,17 @@ enum SoFar {
 
 impl Sending<'_> {
     async fn send(&self, client: &Client, source: Source) -> Result<Vec<SentRange>, CliError> {
-        let sent = match source {
-            Source::Text(text) => self.send_text(client, text).await?,
-            Source::Lines(input) => self.send_lines(client, input).await?,
-        };
-        self.so_far.set(SoFar::All);
-        Ok(sent)
+        match source {
+            Source::Text(text) => self.send_text(client, text).await,
+            Source::Lines(input) => self.send_lines(client, input).await,
+        }
     }
 
     async fn send_text(&self, client: &Client, mut text: Text) -> Result<Vec<SentRange>, CliError> {
         let progress = Progress::bytes(text.size());
         let sent = client.send(self.to, &self.key, self.expires, || text.body(&progress)).await?;
+        // Before it is told: who has read its place and ends this is not to hear of nothing.
+        self.so_far.set(SoFar::All);
         let place = SentRange { epoch: sent.epoch, first: sent.seq, last: sent.seq };
         self.print(&[place]).await?;
         Ok(vec![place])
@@ -89,6 +89,7 @@ impl Sending<'_> {
                 extend(&mut sent, place);
             }
         }
+        self.so_far.set(SoFar::All);
         Ok(sent)
     }
 
