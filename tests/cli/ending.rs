@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 
-use crate::support::Machine;
+use crate::support::{Machine, archived};
 
 #[test]
 fn signals_end_what_goes_on_with_success() {
@@ -15,8 +15,10 @@ fn signals_end_what_goes_on_with_success() {
     let listener = a.listen();
     let ended = listener.interrupt();
     assert_eq!((ended.status, &*ended.stderr), (Some(0), ""));
+    let _peer = b.listen();
+    a.send(&b_id, "x");
     let connection = a.start(&["connect", &b_id]);
-    a.succeeds(&["status"]);
+    archived(&connection, 0);
     let ended = connection.terminate();
     assert_eq!((ended.status, &*ended.stderr), (Some(0), ""));
 }

@@ -1,6 +1,7 @@
 //! Two nodes that talk, in three lines.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,13 +64,19 @@ impl Net {
         options.open().await.unwrap()
     }
 
+    /// An address whose ports nobody else on this machine takes meanwhile: for who lets one go, and
+    /// wants it back.
+    pub(crate) fn quiet_address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp => Some(([127, 77, 0, 1], 0).into()),
+            Self::Memory(_) => None,
+        }
+    }
+
     /// Where a listening node is dialled.
     pub(crate) fn hint(&self, listening: &Listening) -> Option<Addr> {
         match self {
-            Self::Tcp => {
-                let port = listening.address().unwrap().port();
-                Some(Addr::Socket(([127, 0, 0, 1], port).into()))
-            }
+            Self::Tcp => Some(Addr::Socket(listening.address().unwrap())),
             Self::Memory(_) => None,
         }
     }

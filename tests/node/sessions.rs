@@ -1,9 +1,18 @@
 //! One session per peer, and it comes back.
 
 use futures::{FutureExt, StreamExt};
-use peermq::node::{AckLevel, Mode, NodeError, Set};
+use peermq::node::{AckLevel, Listening, Mode, NodeError, Set};
 
-use crate::fixture::{Net, read, within};
+use crate::fixture::{Host, Net, read, within};
+
+/// Someone who dials the port gets a message to its node.
+async fn reaches(other: &Host, host: &Host, port: &Listening) {
+    host.node.add_peer(other.node.id()).await.unwrap();
+    let sent = other.node.send(host.node.id(), "hello").await.unwrap();
+    let connection = other.connect(host, port).await;
+    within(other.node.wait(&sent, AckLevel::Stored)).await.unwrap();
+    within(connection.close()).await;
+}
 
 over_each_transport! {
     async fn two_nodes_that_dial_each_other_keep_one_session(net: Net) {
@@ -39,23 +48,25 @@ over_each_transport! {
     }
 
     async fn an_address_that_was_let_go_can_be_listened_on_at_once(net: Net) {
-        let host = net.host().await;
-        let first = host.listen().await;
-        let (address, mut port) = (first.address(), first);
+        let (host, other) = (net.host().await, net.host().await);
+        let mut port = host.node.listen(net.quiet_address()).await.unwrap();
+        let address = port.address();
         for _ in 0..20 {
             port.close();
             port = within(host.node.listen(address)).await.unwrap();
             assert_eq!(port.address(), address);
+            reaches(&other, &host, &port).await;
         }
     }
 
     async fn who_listen_at_the_same_moment_share_one_port(net: Net) {
-        let host = net.host().await;
+        let (host, other) = (net.host().await, net.host().await);
         for _ in 0..20 {
             let (one, two) = within(async { tokio::join!(host.listen(), host.listen()) }).await;
             assert_eq!(one.address(), two.address());
             one.close();
             assert_eq!(host.node.address(), two.address(), "who is left still listens");
+            reaches(&other, &host, &two).await;
         }
     }
 
