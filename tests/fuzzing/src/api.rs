@@ -1,6 +1,8 @@
 //! The local API: requests of any shape to the router of a running node.
 
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::cell::RefCell;
+use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -21,29 +23,15 @@ use tower::ServiceExt;
 /// answers; it never says that it failed.
 pub fn api(bytes: &[u8]) {
     let Some(request) = request(bytes) else { return };
-    let holds = HOLDING.iter().any(|path| request.uri().path().starts_with(path));
-    let mut served = Served::get();
-    served.count += 1;
-    let Served { runtime, router, .. } = &*served;
-    let answered = runtime.block_on(async {
-        let patience = if holds { HOLD_MS_MAX } else { ANSWER_MS_MAX };
-        let answer = router.clone().oneshot(request);
-        let answered = timeout(Duration::from_millis(patience), answer).await;
-        let answered = answered.map(|answer| answer.unwrap_or_else(|never| match never {}));
-        match answered {
-            Ok(answer) => Some(read(answer)),
-            Err(_) => None,
-        }
-    });
-    assert!(holds || answered.is_some(), "a request that holds nothing is answered");
-    let Some((status, text)) = answered else { return };
+    SERVED.with_borrow_mut(|served| served.ask(request));
+}
+
+fn judge(method: &Method, (status, text): (StatusCode, Vec<u8>)) {
     assert!(!status.is_server_error(), "{status}: {}", String::from_utf8_lossy(&text));
-    if status == StatusCode::BAD_REQUEST {
+    // A refusal to HEAD has the head of one to GET, and no body.
+    if status == StatusCode::BAD_REQUEST && method != Method::HEAD {
         let problem: serde_json::Value = serde_json::from_slice(&text).expect("a refusal is JSON");
         assert!(problem["error"].is_string(), "a refusal says what is wrong: {problem}");
-    }
-    if served.count >= REQUEST_COUNT_MAX {
-        served.renew();
     }
 }
 
@@ -98,13 +86,12 @@ struct Served {
     count: u32,
 }
 
-impl Served {
-    /// The node that is served now.
-    fn get() -> MutexGuard<'static, Self> {
-        static SERVED: LazyLock<Mutex<Served>> = LazyLock::new(|| Mutex::new(Served::start()));
-        SERVED.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+thread_local! {
+    /// The node that this thread asks; its directory goes with the thread.
+    static SERVED: RefCell<Served> = RefCell::new(Served::start());
+}
 
+impl Served {
     /// A node on a network of its own: whatever a request names, nothing outside is dialled.
     fn start() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -122,19 +109,54 @@ impl Served {
         Self { runtime, router, node, _directory: directory, count: 0 }
     }
 
-    /// What requests have left behind goes: an input's outcome hardly depends on those before.
-    fn renew(&mut self) {
-        let old = std::mem::replace(self, Self::start());
-        old.runtime.block_on(old.node.shutdown()).expect("a node ends in order");
+    fn ask(&mut self, request: Request<Body>) {
+        let holds = HOLDING.iter().any(|path| request.uri().path().starts_with(path));
+        let method = request.method().clone();
+        let answer = self.router.clone().oneshot(request);
+        let answer = answer.map(|answer| read(answer.unwrap_or_else(|never| match never {})));
+        let answered = self.runtime.block_on(async {
+            match holds {
+                true => self.let_go(answer).await,
+                false => Some(timeout(PATIENCE, answer).await.expect("it is answered")),
+            }
+        });
+        if let Some(answered) = answered {
+            judge(&method, answered);
+        }
+        self.count += 1;
+        if self.count == REQUEST_COUNT_MAX {
+            // What requests have left behind goes.
+            *self = Self::start();
+        }
+    }
+
+    /// The answer, if it takes no more than what the node does of itself: a request that holds is let
+    /// go when all that it asked for at first is done.
+    async fn let_go<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
+        let mut answer = std::pin::pin!(answer);
+        for _ in 0..TURN_COUNT {
+            if let Some(answered) = answer.as_mut().now_or_never() {
+                return Some(answered);
+            }
+            // The node does one thing after the other, and this is the last that it was asked.
+            self.node.status().await.expect("a node tells its status");
+        }
+        None
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.runtime.block_on(self.node.clone().shutdown()).expect("a node ends in order");
     }
 }
 
 /// Paths of requests that may hold for as long as they live.
 const HOLDING: [&str; 5] = ["/v1/listen", "/v1/connect", "/v1/wait", "/v1/notices", "/v1/stream"];
-/// Milliseconds after which a request that holds is let go.
-const HOLD_MS_MAX: u64 = 5;
-/// Milliseconds in which any other is answered, on the slowest machine.
-const ANSWER_MS_MAX: u64 = 20_000;
+/// What a request that holds may ask of the node, one thing after the other, before it is let go.
+const TURN_COUNT: usize = 4;
+/// Within this any other is answered: only one that hangs is not.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// Pieces of a body that are read.
 const FRAME_COUNT_MAX: usize = 16;
 /// Requests to one node.

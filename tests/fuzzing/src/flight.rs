@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use peermq::crypto::hash::derive;
-use peermq::crypto::noise::{Initiator, Network, Responder, Session};
+use peermq::crypto::noise::{Initiator, KnownPairs, Network, Responder, Session};
 use peermq::crypto::{Identity, PairSecret};
 use peermq::limits::FLIGHT_1_SIZE;
 use zeroize::Zeroizing;
 
 use crate::choices::Choices;
+use crate::seeds::recorded_flight;
 
 /// Knocks at a node: as a stranger with bytes of its own, or as a peer whose words are changed on
 /// their way.
@@ -22,7 +23,7 @@ pub fn flight(bytes: &[u8]) {
     }
 }
 
-/// Who dials, who is dialled, and their secret.
+/// Who dials, who is dialled, and their secret. The dialled knows another, too.
 struct Ends {
     dialler: Arc<Identity>,
     pair: Arc<PairSecret>,
@@ -37,8 +38,9 @@ impl Ends {
             Arc::new(PairSecret::new(ours, &peer.id()).expect("ids are sound"))
         };
         let pair = secret(&dialler, &dialled);
-        let known = Arc::new(secret(&dialled, &dialler));
-        let responder = Responder::new(&dialled, known, &Network::default());
+        let other = Identity::from_seed(&[3; 32]);
+        let known = Known([&dialler, &other].map(|peer| secret(&dialled, peer)));
+        let responder = Responder::new(&dialled, Arc::new(known), &NETWORK);
         Self { dialler, pair, responder, dialled }
     }
 
@@ -51,12 +53,13 @@ impl Ends {
         flight
     }
 
-    /// Nobody without a peer's key makes a flight that names it.
+    /// Nobody without a peer's key makes a flight that is answered. One that was recorded may be sent
+    /// again: that is no proof of anything yet.
     fn hear(&self, flight: [u8; FLIGHT_1_SIZE]) {
         let Ok(addressed) = self.responder.check(flight) else { return };
         if let Ok(claim) = self.responder.read(&addressed, Zeroizing::new([4; 32])) {
-            assert_eq!(claim.claimed(), self.dialler.id(), "only peers are answered");
-            // A flight that was recorded may be sent again: that is no proof of anything yet.
+            assert_eq!(flight, recorded_flight(), "only what a peer has written is answered");
+            assert_eq!(claim.claimed(), self.dialler.id(), "it names who has written it");
             claim.accept().expect("an honest flight can be answered");
         }
     }
@@ -65,7 +68,7 @@ impl Ends {
     fn shake_hands(&self, choices: &mut Choices<'_>) {
         let ephemeral = Zeroizing::new([choices.byte() | 1; 32]);
         let (initiator, mut flight_1) =
-            Initiator::new(&self.dialler, &self.pair, &Network::default(), ephemeral)
+            Initiator::new(&self.dialler, &self.pair, &NETWORK, ephemeral)
                 .expect("an id is no weak key");
         let is_changed = choices.harm(&mut flight_1);
         let read = self.responder.check(flight_1).and_then(|flight| {
@@ -89,6 +92,15 @@ impl Ends {
         assert_eq!([ours.peer, theirs.peer], [self.dialled.id(), self.dialler.id()]);
         assert_eq!(ours.handshake_hash, theirs.handshake_hash, "both ends share one hash");
         pass_records(ours, theirs, choices);
+    }
+}
+
+/// The pairs of a node with two peers.
+struct Known([Arc<PairSecret>; 2]);
+
+impl KnownPairs for Known {
+    fn pair(&self, image: &[u8; 32]) -> Option<Arc<PairSecret>> {
+        self.0.iter().find(|pair| pair.image() == image).cloned()
     }
 }
 
@@ -119,3 +131,6 @@ fn as_flight(bytes: &[u8]) -> [u8; FLIGHT_1_SIZE] {
     flight.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
     flight
 }
+
+/// The network of the golden handshake.
+const NETWORK: Network = Network([3; 32]);

@@ -7,7 +7,9 @@
 //! does next.
 //!
 //! *Invariant*: one input gives one outcome, whatever was run before; the clock, the network and
-//! chance are no part of it. Deliberately absent: expectations about single inputs, which stand in
+//! chance are no part of it. `api` alone keeps this only nearly: many requests are put to one node,
+//! whose own threads take part, so that a request may meet what others have left there.
+//! Deliberately absent: expectations about single inputs, which stand in
 //! the tests beside the code.
 
 #![expect(

@@ -1,6 +1,7 @@
 //! Where fuzzing begins: inputs made of the golden vectors, which stand for every structure on disk
 //! and on the wire, and some written by hand.
 
+use peermq::limits::FLIGHT_1_SIZE;
 use peermq::sync::FrameHeader;
 
 /// The inputs of a target, by name.
@@ -30,7 +31,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         }
         "proof" => last_words(include_str!("../../golden/proofs.txt")),
         "flight" => {
-            let flight = lines(include_str!("../../golden/crypto.txt"), "flight 1").concat();
+            let flight = recorded_flight();
             let raw = [&[0], &flight[..]].concat();
             vec![raw, [&[1], &flight[..]].concat(), vec![2, 1, 0, 1, 0, 0, 0, 3, b'a', b'b', b'c']]
         }
@@ -40,6 +41,12 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "api" => requests(),
         _ => vec![(0..=255).collect(), (0..=255).rev().collect(), vec![2; 90]],
     }
+}
+
+/// The first flight of the golden handshake.
+pub(crate) fn recorded_flight() -> [u8; FLIGHT_1_SIZE] {
+    let flight = lines(include_str!("../../golden/crypto.txt"), "flight 1").concat();
+    flight.try_into().expect("it is as long as all are")
 }
 
 /// The frames of the sync sub-stream.
@@ -105,6 +112,7 @@ fn requests() -> Vec<Vec<u8>> {
         "GET /v1/wait?to={b}&epoch=1&first=0&last=18446744073709551615&level=stored",
         "GET /v1/listen?address=127.0.0.1:0",
         "GET /v1/connect/{a}?address=localhost:1",
+        "HEAD /v1/messages?set=x",
     ];
     requests.iter().map(|request| request.as_bytes().to_vec()).collect()
 }

@@ -1,7 +1,8 @@
 //! Every kept input of every fuzz target keeps all promises, and so do mutations of it.
 //!
-//! A failure names the file, or the seed and the number of the mutation. More mutations:
-//! `FUZZ_MUTATIONS=100 cargo test -p peermq-fuzzing` tries a hundred times as many.
+//! A failure names the file, or the seed and the number of the mutation. The mutations are the same in
+//! every run, so that what stood yesterday does not fall by chance today; others are looked for by
+//! `FUZZ_SEED=fresh FUZZ_MUTATIONS=100 cargo test -p peermq-fuzzing`, a hundred times as many.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,8 +20,11 @@ macro_rules! targets {
         })*
 
         #[test]
-        fn each_target_is_tested() {
-            assert_eq!(TARGETS.map(|target| target.name), [$(stringify!($name)),*]);
+        fn each_target_is_tested_and_fuzzed() {
+            let mut names = TARGETS.map(|target| target.name);
+            assert_eq!(names, [$(stringify!($name)),*]);
+            names.sort();
+            assert_eq!(entries(), names);
         }
     };
 }
@@ -45,6 +49,23 @@ fn run(name: &str) {
     }
 }
 
+/// The names of libFuzzer's entries, each with its file and its part of the manifest.
+fn entries() -> Vec<String> {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz");
+    let manifest = fs::read_to_string(fuzz.join("Cargo.toml")).expect("fuzz has a manifest");
+    let files = fs::read_dir(fuzz.join("fuzz_targets")).expect("fuzz has a folder of targets");
+    let names = files.map(|file| {
+        let path = file.expect("a folder can be listed").path();
+        path.file_stem().expect("a file has a name").to_string_lossy().into_owned()
+    });
+    let mut names: Vec<_> = names.collect();
+    names.retain(|name| {
+        manifest.contains(&format!("name = \"{name}\"\npath = \"fuzz_targets/{name}.rs\"\n"))
+    });
+    names.sort();
+    names
+}
+
 fn attempt(target: Target, input: &[u8], which: impl FnOnce() -> String) {
     if catch_unwind(AssertUnwindSafe(|| (target.run)(input))).is_err() {
         panic!("{} breaks {}", which(), target.name);
@@ -65,16 +86,20 @@ fn corpus(name: &str) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// `FUZZ_SEED`, or one that no run before had.
-#[expect(clippy::disallowed_methods, reason = "chance begins somewhere, and the seed is printed")]
+/// `FUZZ_SEED`: a number, or `fresh` for one that no run before had; without it, always the same.
 fn seed() -> u64 {
-    let given =
-        std::env::var("FUZZ_SEED").ok().map(|seed| seed.parse().expect("FUZZ_SEED is a number"));
-    given.unwrap_or_else(|| {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let since = since.expect("it is after 1970");
-        (u64::from(since.subsec_nanos()) << 20) ^ since.as_secs()
-    })
+    match std::env::var("FUZZ_SEED").as_deref() {
+        Err(_) => 1,
+        Ok("fresh") => fresh(),
+        Ok(seed) => seed.parse().expect("FUZZ_SEED is a number, or fresh"),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "chance begins somewhere, and the seed is printed")]
+fn fresh() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let since = since.expect("it is after 1970");
+    (u64::from(since.subsec_nanos()) << 20) ^ since.as_secs()
 }
 
 fn factor() -> u32 {
