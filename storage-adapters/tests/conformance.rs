@@ -281,8 +281,9 @@ fn a_sled_that_has_become_shorter_since_it_was_closed_is_opened_after_any_kill()
     drop(store);
     let size = |home: &Home| largest_file(&home.engine_dir()).metadata().expect("a file").len();
     let closed = size(&home);
+    // Its threads cut it short when they come to it, which on a busy machine takes many rounds.
     for round in 0.. {
-        assert!(round < 30, "its file stays as long as it was");
+        assert!(round < 1_000, "its file stays as long as it was");
         let store = opened(&home).store;
         for first in (0..600_u32).step_by(10) {
             let mut batch = Batch::new();
