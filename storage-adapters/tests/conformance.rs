@@ -272,18 +272,23 @@ fn the_disk_gets_back_what_a_closed_store_does_not_need() {
     }
 }
 
-#[cfg(feature = "sled")]
 #[test]
 fn a_sled_that_has_become_shorter_since_it_was_closed_is_opened_after_any_kill() {
+    // Its threads cut it short when they come to it, and some logs never.
+    let home = (0..50).find_map(|_| shortened_sled()).expect("some files become shorter");
+    assert_eq!(opened(&home).health, Health::Recovered);
+}
+
+/// A sled, as a kill leaves it, that is shorter than when it was closed; none when it stays as long
+/// as it was.
+fn shortened_sled() -> Option<Home> {
     let mut home = Home::new(Kind::Sled);
     let store = opened(&home).store;
     fill(&*store, 0..600);
     drop(store);
     let size = |home: &Home| largest_file(&home.engine_dir()).metadata().expect("a file").len();
     let closed = size(&home);
-    // Its threads cut it short when they come to it, which on a busy machine takes many rounds.
-    for round in 0.. {
-        assert!(round < 1_000, "its file stays as long as it was");
+    for _ in 0..8 {
         let store = opened(&home).store;
         for first in (0..600_u32).step_by(10) {
             let mut batch = Batch::new();
@@ -293,10 +298,10 @@ fn a_sled_that_has_become_shorter_since_it_was_closed_is_opened_after_any_kill()
         }
         home = home.as_a_kill_leaves_it();
         if size(&home) < closed {
-            break;
+            return Some(home);
         }
     }
-    assert_eq!(opened(&home).health, Health::Recovered);
+    None
 }
 
 fn fill(store: &dyn Store, keys: std::ops::Range<u32>) {
