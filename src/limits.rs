@@ -149,6 +149,9 @@ pub const MEMORY_BACKLOG_COUNT: usize = 64;
 /// Chunks of 65 536 seqs of one log's sets that stay in memory: the default quota's 4 Mi entries,
 /// at most 8 KiB for each set and chunk.
 pub const LOADED_CHUNK_COUNT_MAX: usize = 64;
+/// Runs of archived seqs that stand in a log's tally before the set's chunk is written: the row stays
+/// below 1.4 KiB, a sixth of a full chunk.
+pub const RECENT_RUN_COUNT_MAX: usize = 64;
 /// Addresses remembered of one peer: the interfaces of a machine, and where it was before.
 pub const PEER_ADDRESS_COUNT_MAX: usize = 8;
 /// Bytes of the smallest entry: a header's version, recipient and seq, and its length. A quota's

@@ -3,7 +3,8 @@
 //! A store is one ordered tree of keys and values ([`peermq_storage`]). All keys stand in one table,
 //! [`layout`](crate::log::layout). A step is one batch: of a send, the block of its commit, and with
 //! every 256th block the outbox rows; of received entries, their blocks, the author row and the
-//! tally; of a mark, the set chunks that change and the tally. Many steps share a batch.
+//! tally; of a mark, the tally, and the set chunks that change when it cannot tell of them. Many steps
+//! share a batch.
 //!
 //! # Own block
 //!
@@ -180,8 +181,12 @@
 //! | 1-10 | below this seq nothing is unread, varint |
 //! | 1-10 | below this seq every body is held, or was, varint |
 //! | 1-10 | below this seq every entry is archived or cleared, varint |
+//! | 0, or 3-1 281 | archived since the set's chunk was written: count varint, 1 to 64; runs: gap after the run before (after 0) varint, length varint |
 //!
-//! The last three are bounds from which searches begin; they may lie lower than they could.
+//! The three before the runs are bounds from which searches begin; they may lie lower than they could.
+//! The runs lie in one chunk, and do not touch one another. What they name is archived, beside what
+//! that chunk says; it is written, and the runs go, with the mark that makes them too many, that lies
+//! in another chunk, or that changes another set.
 //!
 //! # Set chunk
 //!

@@ -57,10 +57,11 @@ impl Inner {
     /// durable step goes into as few as the storage thread makes of all that wait.
     async fn mark(&self, places: Places, mark: Mark) -> Result<(), NodeError> {
         let places = places.into_vec();
-        if Place::groups(places.clone()).nth(1).is_some() {
-            let all = places.clone();
-            self.storage.read(move |queue| queue.check_marks(&all, mark)).await??;
+        if Place::fit_one_mark(&places) {
+            return self.storage.write(move |queue| queue.mark(&places, mark)).await;
         }
+        let all = places.clone();
+        self.storage.read(move |queue| queue.check_marks(&all, mark)).await??;
         let groups = Place::groups(places);
         let marked = groups.map(|group| self.storage.write(move |queue| queue.mark(&group, mark)));
         try_join_all(marked).await.map(drop)

@@ -79,6 +79,26 @@ impl<const KINDS: usize> Bitmaps<KINDS> {
         Ok(edited)
     }
 
+    /// Takes up seqs of one chunk that another row tells of.
+    pub(super) fn restore(
+        &mut self,
+        store: &dyn Store,
+        kind: usize,
+        seqs: &Range<u64>,
+    ) -> Result<(), QueueError> {
+        let check = self.check;
+        let holds = self.edit(store, seqs.start, |chunk| {
+            chunk.insert(kind, seqs);
+            check(chunk)
+        })?;
+        if holds { Ok(()) } else { Err(CONTRADICTION) }
+    }
+
+    /// Rows that differ from those in the store.
+    pub(super) const fn changed_rows(&self) -> usize {
+        self.changed_rows
+    }
+
     /// Bytes that the changes take up in a batch, at most.
     pub(super) const fn staged_size(&self) -> usize {
         self.changed_rows * (ROW_SIZE_MAX + KEY_SIZE_MAX)
@@ -93,7 +113,7 @@ impl<const KINDS: usize> Bitmaps<KINDS> {
             Entry::Vacant(entry) => {
                 let chunk = read(store, &self.rows, number)?;
                 if !(self.check)(&chunk) {
-                    return Err(QueueError::Damaged("sets of which no two share a seq"));
+                    return Err(CONTRADICTION);
                 }
                 entry.insert(chunk)
             }
@@ -122,7 +142,7 @@ impl<const KINDS: usize> Bitmaps<KINDS> {
     }
 
     /// Lets go of unchanged chunks beyond the bound, those unused for longest first.
-    fn evict(&mut self) {
+    pub(super) fn evict(&mut self) {
         while self.chunks.len() > LOADED_CHUNK_COUNT_MAX {
             let unchanged = self.chunks.iter().filter(|(_, chunk)| chunk.changed_rows() == 0);
             let oldest = unchanged.min_by_key(|(_, chunk)| chunk.used).map(|(number, _)| *number);
@@ -211,6 +231,7 @@ fn put(batch: &mut Batch, key: Bytes, bitmap: &mut RoaringBitmap) {
 /// Bytes of a row: a container of 8 KiB and the format's header.
 pub(super) const ROW_SIZE_MAX: usize = 8_192 + 16;
 
+const CONTRADICTION: QueueError = QueueError::Damaged("sets of which no two share a seq");
 const KIND_IN_BOUNDS: &str = "a kind is an index below KINDS";
 
 #[cfg(test)]

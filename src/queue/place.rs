@@ -24,6 +24,13 @@ impl Place {
         *self.seqs.start()..self.seqs.end().saturating_add(1)
     }
 
+    /// Whether one [`Queue::mark`](super::Queue::mark) takes all of them.
+    #[must_use]
+    pub fn fit_one_mark(places: &[Self]) -> bool {
+        let mut cost = Cost::default();
+        places.iter().all(|place| cost.add(place).is_ok())
+    }
+
     /// Splits places into groups that one [`Queue::mark`](super::Queue::mark) takes each.
     pub fn groups(places: impl IntoIterator<Item = Self>) -> impl Iterator<Item = Vec<Self>> {
         let mut rest = places.into_iter().flat_map(Self::split).peekable();

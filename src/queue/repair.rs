@@ -18,7 +18,8 @@ use super::check::{Fault, Finding, Part, Remedy};
 use super::dispatch::LogKey;
 use super::error::QueueError;
 use super::peer_book::PeerBook;
-use super::{EPOCH, Queue, check, row};
+use super::received::tally::settle_recent;
+use super::{EPOCH, Queue, check};
 use crate::limits::BACKUP_BATCH_SIZE;
 use crate::log;
 use crate::log::Abandoned;
@@ -92,6 +93,7 @@ impl Repair {
     /// [`QueueError::Store`] and [`QueueError::Log`].
     pub fn apply(self, store: &dyn Store, now: UnixMs) -> Result<(), QueueError> {
         let mut batch = Batch::new();
+        self.settle_marks(store, &mut batch)?;
         let epoch = self.next_epoch(store, now)?;
         let epoch_key = epoch.map(|_| layout::meta(EPOCH));
         if let Some(epoch) = epoch {
@@ -112,6 +114,19 @@ impl Repair {
                     count_again(store, &self.me, from, epoch)?;
                 }
                 _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Has the sets of received logs, which stay, tell what their tallies, which go, tell of them.
+    fn settle_marks(&self, store: &dyn Store, batch: &mut Batch) -> Result<(), QueueError> {
+        let peers = PeerBook::read(store, self.me, |_| ())?;
+        for (part, mending) in &self.parts {
+            if let (Part::Received { from, epoch }, Mending::Forget) = (part, mending)
+                && let Some(author) = peers.find(from).map(|peer| peer.number)
+            {
+                settle_recent(store, LogKey { author, epoch: *epoch }, batch)?;
             }
         }
         Ok(())
@@ -203,8 +218,8 @@ fn count_again(store: &dyn Store, me: &Id, from: Id, epoch: Epoch) -> Result<(),
     let peers = PeerBook::read(store, *me, |_| ())?;
     let Some(author) = peers.find(&from).map(|peer| peer.number) else { return Ok(()) };
     let key = LogKey { author, epoch };
-    let Some(tally) = check::received::count(store, me, from, key)? else { return Ok(()) };
+    let Some(mut log) = check::received::count(store, me, from, key)? else { return Ok(()) };
     let mut batch = Batch::new();
-    batch.put(layout::tally(author, epoch), row::encode(&tally));
+    log.stage(&mut batch);
     Ok(store.commit(batch)?)
 }

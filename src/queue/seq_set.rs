@@ -90,9 +90,10 @@ pub(super) fn runs<'a>(
     chunk: u64,
     seqs: &Range<u64>,
 ) -> impl Iterator<Item = Range<u64>> + use<'a> {
-    let mut numbers = bitmap.range(places(seqs, chunk));
+    // Most sets are empty most of the time.
+    let mut numbers = (!bitmap.is_empty()).then(|| bitmap.range(places(seqs, chunk)));
     std::iter::from_fn(move || {
-        let run = numbers.next_range()?;
+        let run = numbers.as_mut()?.next_range()?;
         Some(seq_at(chunk, *run.start())..seq_at(chunk, run.end() + 1))
     })
 }

@@ -10,10 +10,11 @@ use crate::crypto::hash::{Hash, body_hash};
 use crate::log::{Decoded, Header, InboxTree, Peaks, layout, leaf_hash};
 use crate::queue::dispatch::LogKey;
 use crate::queue::error::QueueError;
-use crate::queue::received::author_log::{AuthorLog, Tally};
+use crate::queue::received::author_log::AuthorLog;
 use crate::queue::received::block::{ReceivedBlock, StoredContent, StoredEntry};
 use crate::queue::received::bodies::Bodies;
 use crate::queue::received::sets::{Kind, Mark};
+use crate::queue::received::tally::Tally;
 use crate::types::{Id, Recipient, Seq};
 
 /// Looks at one life of an author's log.
@@ -41,19 +42,24 @@ pub(super) fn check(
     Ok(())
 }
 
-/// Counts what is unread of a life whose entries are sound; its bounds are the lowest. `None` when
-/// they are not.
+/// A life whose entries are sound, its tally counted anew, to be written; the bounds are the lowest.
+/// `None` when the entries are not.
 pub(in crate::queue) fn count(
     store: &dyn Store,
     me: &Id,
     from: Id,
     key: LogKey,
-) -> Result<Option<Tally>, QueueError> {
+) -> Result<Option<AuthorLog>, QueueError> {
     let row = layout::author(key.author, key.epoch);
     let Some(log) = author_log(store, from, key, &row) else { return Ok(None) };
     let mut walk = Walk::new(store, me, log)?;
     match walk.run(&mut Unobserved) {
-        Ok(()) | Err((_, Fault::Tally)) => Ok(Some(walk.tally)),
+        Ok(()) | Err((_, Fault::Tally)) => {
+            let mut log = walk.log;
+            log.tally = walk.tally;
+            log.changed.tally = true;
+            Ok(Some(log))
+        }
         Err(_) => Ok(None),
     }
 }

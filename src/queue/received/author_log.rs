@@ -4,27 +4,26 @@
 //! | row | in postcard, after a version byte of 1 |
 //! |---|---|
 //! | author | signed head (137 to 155 bytes) · next announcement · bytes of headers and bodies in all blocks, as they came · peaks of the log (a list of at most 64 hashes) · next seq · peaks over the leaf hashes of the entries to this node (likewise) |
-//! | tally | unread bytes · unread entries · bytes of held long bodies among them · seqs whose body is missing · the lowest seq that may be unread · that may not be stored · that may not be archived |
 //!
-//! Numbers are varints. The author row is written with each stored group, the tally with each
-//! commit that changes a mark: a mark alone costs few bytes.
+//! Numbers are varints. The author row is written with each stored group, the [tally](super::tally)
+//! with each commit that changes a mark: a mark alone costs few bytes.
 
 use bytes::Bytes;
 use peermq_storage::{Batch, KEY_SIZE_MAX, Store};
 use serde::{Deserialize, Serialize};
 
 use super::sets::Sets;
+use super::tally::Tally;
 use crate::crypto::hash::Hash;
 use crate::limits::{CHECKPOINT_COUNT_MAX, PEAK_COUNT_MAX};
 use crate::log::{InboxTree, Peaks, SignedHead, layout};
 use crate::planted;
 use crate::queue::dispatch::LogKey;
 use crate::queue::error::QueueError;
-use crate::queue::quota::Usage;
 use crate::queue::row;
 use crate::queue::seq_set::SeqSet;
 use crate::sync::Follow;
-use crate::types::{Id, Seq, bounded};
+use crate::types::{Id, Ranges, Seq, bounded};
 
 /// One life of one author's log.
 #[derive(Debug)]
@@ -55,23 +54,6 @@ pub(in crate::queue) struct AuthorLog {
     durable: u64,
     /// Bytes of headers and inline bodies in the blocks that are durable.
     durable_size: u64,
-}
-
-/// What is unread of a log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(in crate::queue) struct Tally {
-    /// Headers, inline bodies and held long bodies.
-    pub(in crate::queue) unread: Usage,
-    /// Bytes of the held long bodies alone.
-    pub(in crate::queue) held_size: u64,
-    /// Entries whose body is missing.
-    pub(in crate::queue) missing: u64,
-    /// Below it nothing is unread.
-    pub(in crate::queue) floor: Seq,
-    /// Below it every body is held, or was.
-    pub(in crate::queue) stored_below: Seq,
-    /// Below it every entry is archived or cleared.
-    pub(in crate::queue) archived_below: Seq,
 }
 
 /// Which rows differ from those in the store.
@@ -139,10 +121,7 @@ impl AuthorLog {
         let (Some(peaks), Some(inbox)) = (peaks, Peaks::from_parts(next_seq.0, inbox)) else {
             return Err(damaged);
         };
-        let tally = match store.get(&layout::tally(key.author, key.epoch))? {
-            None => Tally::default(),
-            Some(row) => row::decode(&row).ok_or(QueueError::Damaged("a tally"))?,
-        };
+        let (tally, recent) = Tally::read(store, key)?;
         let checkpoints = match store.get(&layout::checkpoints(key.author, key.epoch))? {
             None => CheckpointsRow::default(),
             Some(row) => row::decode(&row).ok_or(QueueError::Damaged("a row of checkpoints"))?,
@@ -151,7 +130,10 @@ impl AuthorLog {
         let follow = Follow { peaks, next_seq, next_announcement };
         let (durable, durable_size) = (next_seq.0, size);
         let new = Self::new(id, key, head);
-        Ok(Self { follow, inbox, size, tally, checkpoints, durable, durable_size, ..new })
+        let mut log =
+            Self { follow, inbox, size, tally, checkpoints, durable, durable_size, ..new };
+        log.sets.restore(store, recent, durable)?;
+        Ok(log)
     }
 
     /// Entries to this node that were taken in.
@@ -197,8 +179,12 @@ impl AuthorLog {
         if changed.author {
             batch.put(layout::author(author, epoch), self.author_row());
         }
+        let recent = match planted::is("mark-lost-on-reopen") {
+            true => Ranges::new(),
+            false => self.sets.stage(batch),
+        };
         if changed.tally && !planted::is("tally-lost") {
-            batch.put(layout::tally(author, epoch), row::encode(&self.tally));
+            batch.put(layout::tally(author, epoch), self.tally.to_row(&recent));
         }
         if changed.checkpoints {
             let (key, heads) = (layout::checkpoints(author, epoch), self.checkpoints.clone());
@@ -206,9 +192,6 @@ impl AuthorLog {
                 true => batch.remove(key),
                 false => batch.put(key, row::encode(&CheckpointsRow { heads })),
             }
-        }
-        if !planted::is("mark-lost-on-reopen") {
-            self.sets.stage(batch);
         }
     }
 
@@ -225,6 +208,6 @@ impl AuthorLog {
 }
 
 /// Bytes of author row, tally and checkpoints with their keys: 128 peaks, nine heads and a dozen
-/// numbers.
+/// numbers. What was archived last takes less there than in its chunk.
 const ROWS_SIZE_MAX: usize =
     128 * 32 + (1 + CHECKPOINT_COUNT_MAX) * 160 + 12 * 10 + 3 * KEY_SIZE_MAX;

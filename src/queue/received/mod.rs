@@ -15,3 +15,4 @@ pub(super) mod rewrite;
 pub(super) mod sets;
 pub(super) mod sizes;
 pub(super) mod taking;
+pub(super) mod tally;

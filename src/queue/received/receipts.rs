@@ -8,8 +8,9 @@ use std::ops::Range;
 
 use peermq_storage::Store;
 
-use super::author_log::{AuthorLog, Tally};
+use super::author_log::AuthorLog;
 use super::sets::{Kind, Sets};
+use super::tally::Tally;
 use crate::limits::{RECEIPT_RANGE_COUNT_MAX, RECEIPT_READ_COUNT_MAX, RECEIPT_SPAN_MAX};
 use crate::planted;
 use crate::queue::error::QueueError;

@@ -9,6 +9,8 @@
 //! absent, or unread without its body → gone
 //! ```
 //!
+//! What was archived last stands in the tally, which each mark writes anyway: a mark is one row then.
+//!
 //! *Invariant*: archived, cleared, rejected and gone share no seq, and a missing body's seq is in
 //! none of them. Checked whenever a chunk is read and before it is written.
 
@@ -17,10 +19,11 @@ use std::ops::Range;
 use peermq_storage::{Batch, Store};
 
 use super::moved::{Moved, mark};
+use crate::limits::RECENT_RUN_COUNT_MAX;
 use crate::log::layout;
 use crate::queue::bitmaps::{Bitmaps, Chunk, Rows};
 use crate::queue::error::QueueError;
-use crate::queue::seq_set::pieces;
+use crate::queue::seq_set::{chunk_of, pieces};
 use crate::types::{Epoch, Ranges, Seq};
 
 /// What became of an entry.
@@ -63,13 +66,33 @@ pub(in crate::queue) enum Kind {
 #[derive(Debug)]
 pub(in crate::queue) struct Sets {
     bitmaps: Bitmaps<6>,
+    /// Archived since the chunks were written; `None` when they differ in more.
+    recent: Option<Ranges>,
 }
 
 impl Sets {
     /// The sets of an author's log as they stand in the store.
     pub(in crate::queue) fn new(author: u32, epoch: Epoch) -> Self {
         let rows = Rows { key: layout::set_chunk, owner: author, epoch };
-        Self { bitmaps: Bitmaps::new(rows, are_consistent) }
+        Self { bitmaps: Bitmaps::new(rows, are_consistent), recent: Some(Ranges::new()) }
+    }
+
+    /// Takes up what was archived after the chunks were written, of a log of `end` entries.
+    pub(in crate::queue) fn restore(
+        &mut self,
+        store: &dyn Store,
+        recent: Ranges,
+        end: u64,
+    ) -> Result<(), QueueError> {
+        let Some(first) = recent.iter().next() else { return Ok(()) };
+        if recent.end() > end || chunk_of(first.start) != chunk_of(recent.end() - 1) {
+            return Err(QueueError::Damaged("a tally"));
+        }
+        for run in recent.iter() {
+            self.bitmaps.restore(store, Kind::Archived.index(), &run)?;
+        }
+        self.recent = Some(recent);
+        Ok(())
     }
 
     /// What became of a received entry.
@@ -214,13 +237,17 @@ impl Sets {
         for piece in pieces(seqs) {
             self.bitmaps.edit(store, piece.start, |chunk| mark(chunk, &piece, to, &mut moved))?;
         }
+        match (to, &mut self.recent) {
+            (Mark::Archived, Some(recent)) => recent.union(&moved.from_unread),
+            _ if moved.is_empty() => (),
+            _ => self.recent = None,
+        }
         Ok(moved)
     }
 
     /// An entry came that cannot be acknowledged as stored yet.
     pub(in crate::queue) fn miss(&mut self, store: &dyn Store, seq: Seq) -> Result<(), QueueError> {
-        self.bitmaps.edit(store, seq.0, |chunk| chunk.insert(Kind::Missing.index(), &one(seq)))?;
-        Ok(())
+        self.settle(store, Kind::Missing, seq)
     }
 
     /// An entry came that is done with: its author has no body of it any more, or it was marked
@@ -231,12 +258,14 @@ impl Sets {
         kind: Kind,
         seq: Seq,
     ) -> Result<(), QueueError> {
+        self.recent = None;
         self.bitmaps.edit(store, seq.0, |chunk| chunk.insert(kind.index(), &one(seq)))?;
         Ok(())
     }
 
     /// A missing long body is wholly here now.
     pub(in crate::queue) fn hold(&mut self, store: &dyn Store, seq: Seq) -> Result<(), QueueError> {
+        self.recent = None;
         self.bitmaps.edit(store, seq.0, |chunk| {
             chunk.remove(Kind::Missing.index(), &one(seq));
             chunk.insert(Kind::Held.index(), &one(seq));
@@ -248,9 +277,24 @@ impl Sets {
         self.bitmaps.staged_size()
     }
 
-    /// Puts what has changed into the batch.
-    pub(in crate::queue) fn stage(&mut self, batch: &mut Batch) {
+    /// Puts what has changed into the batch. A few runs of archived seqs in one chunk, when nothing
+    /// else has changed, are returned instead, to stand in the tally; so are those of before.
+    pub(in crate::queue) fn stage(&mut self, batch: &mut Batch) -> Ranges {
+        if let Some(recent) = &self.recent
+            && recent.range_count() <= RECENT_RUN_COUNT_MAX
+            && self.bitmaps.changed_rows() <= 1
+        {
+            self.bitmaps.evict();
+            return recent.clone();
+        }
+        self.write(batch);
+        Ranges::new()
+    }
+
+    /// Puts all that has changed into the batch.
+    pub(in crate::queue) fn write(&mut self, batch: &mut Batch) {
         self.bitmaps.stage(batch);
+        self.recent = Some(Ranges::new());
     }
 }
 
@@ -415,10 +459,12 @@ mod tests {
                 }
                 prop_assert_eq!(moved, expected);
                 let mut batch = Batch::new();
-                sets.stage(&mut batch);
+                let recent = sets.stage(&mut batch);
+                prop_assert!(recent.is_empty() || batch.is_empty());
                 store.commit(batch).unwrap();
                 if reopen {
                     sets = Sets::new(1, Epoch(1));
+                    sets.restore(&store, recent, window.end).unwrap();
                 }
             }
             prop_assert_eq!(sets.unread(&store, window.clone()).unwrap(), where_mark(&model, Mark::Unread));

@@ -186,6 +186,21 @@ fn messages_that_were_lost_come_again_and_what_was_marked_stays_marked() {
 }
 
 #[test]
+fn what_only_the_tally_tells_archived_stays_so_when_it_goes() {
+    let (mut author, mut reader) = author_and_reader();
+    author.send_numbers(reader.id(), 0..9);
+    author.queue.commit().unwrap();
+    reader.receive_all(&mut author);
+    reader.mark(author.id(), 0..=2, Mark::Archived).unwrap();
+    let row = first_row(&reader, 0x20);
+    put(&reader, &row, vec![1; 9]);
+    let tally = first_row(&reader, 0x27);
+    assert!(mend(&mut reader).contains(&tally));
+    reader.receive_all(&mut author);
+    assert_eq!(reader.take(1, 20), (3..9).collect::<Vec<_>>());
+}
+
+#[test]
 fn an_index_and_counts_are_made_again() {
     let (mut author, mut reader) = settled_pair();
     let key = first_row(&reader, 0x27);

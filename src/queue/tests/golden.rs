@@ -15,9 +15,12 @@ const GOLDEN: &str = include_str!("../../../tests/golden/queue.txt");
 fn every_row_is_what_it_always_was() {
     let (author, reader) = nodes();
     let mut found = String::new();
-    for (name, node) in [("author", author), ("reader", reader)] {
-        // The log's own rows have golden lines of their own.
-        for pair in node.store.scan(&[0x20]..&[0xff]) {
+    // The log's own rows have golden lines of their own.
+    let all = &[0x20][..]..&[0xff];
+    let tallies = &[0x27][..]..&[0x28];
+    let nodes = [("author", author, all.clone()), ("reader", reader, all)];
+    for (name, node, keys) in nodes.into_iter().chain([("archiver", archiver(), tallies)]) {
+        for pair in node.store.scan(keys) {
             let (key, row) = pair.unwrap();
             // A body chunk is as it was sealed.
             let row = if key[0] == 0x22 { row.slice(..1) } else { row };
@@ -28,6 +31,17 @@ fn every_row_is_what_it_always_was() {
         assert_eq!(found, golden);
     }
     assert_eq!(found.lines().count(), GOLDEN.lines().count(), "all that is made:\n{found}");
+}
+
+/// A node that has archived and nothing else since: its tally tells of it.
+fn archiver() -> Node {
+    let (mut author, mut reader) = author_and_reader();
+    author.send_numbers(reader.id(), 0..8);
+    author.queue.commit().unwrap();
+    reader.receive_all(&mut author);
+    reader.mark(author.id(), 0..=1, Mark::Archived).unwrap();
+    reader.mark(author.id(), 3..=3, Mark::Archived).unwrap();
+    reader
 }
 
 /// Two nodes that have every kind of row in their stores.

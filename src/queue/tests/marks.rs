@@ -122,3 +122,34 @@ fn a_group_that_does_not_follow_is_refused() {
     reader.queue.commit().unwrap();
     assert_eq!(reader.take(1, 9), [0, 1, 2]);
 }
+
+/// One key a commit: sled writes two of them in two steps.
+#[test]
+fn a_few_archives_are_one_row_until_they_are_many() {
+    let (mut author, mut reader) = author_and_reader();
+    let from = author.id();
+    author.send_numbers(reader.id(), 0..400);
+    author.queue.commit().unwrap();
+    reader.receive_all(&mut author);
+    let rows = |reader: &Node| reader.store.scan(&[0x20]..&[0xff]).count();
+    let before = rows(&reader);
+    for seq in (0..2 * 64).step_by(2) {
+        reader.mark(from, seq..=seq, Mark::Archived).unwrap();
+    }
+    assert_eq!(rows(&reader), before, "all in the tally");
+    reader.crash();
+    assert_eq!(reader.take(1, 2), [1, 3]);
+    reader.mark(from, 200..=200, Mark::Archived).unwrap();
+    assert_eq!(rows(&reader), before + 1, "one run too many: the set's chunk");
+    reader.mark(from, 202..=202, Mark::Archived).unwrap();
+    reader.crash();
+    reader.mark(from, 202..=204, Mark::Cleared).unwrap();
+    assert_eq!(rows(&reader), before + 2, "the chunk of another set");
+    reader.crash();
+    let expected: Vec<_> = (0..400)
+        .filter(|seq| *seq >= 128 || seq % 2 == 1)
+        .filter(|seq| ![200, 202, 203, 204].contains(seq))
+        .collect();
+    assert_eq!(reader.take(1, 500), expected);
+    assert_eq!(reader.figures(from).unread, u64::try_from(expected.len()).unwrap());
+}
