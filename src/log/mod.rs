@@ -49,7 +49,9 @@ pub use check::{LogFault, LogObserver, check, lives, rebuild_outbox};
 pub use chunk::{Chunk, FoldError, Folded, Item, Shown, fold};
 pub use draft::{Appended, Draft, DraftBody};
 pub use entry::{Decoded, HEADER_VERSION, Header, HeaderBytes, HeaderError, leaf_hash};
-pub use envelope::{Envelope, EnvelopeError, ReplyTo, TraceContext, plain_text_size};
+pub use envelope::{
+    Envelope, EnvelopeError, PLAIN_HEAD_SIZE, ReplyTo, TraceContext, plain_text_size,
+};
 pub use error::{BlockError, LogError};
 pub use head::{Head, SignedHead, Tip};
 pub use idempotency::IdempotencyHash;
@@ -253,9 +255,12 @@ impl Log {
 
     /// Reads all that numbering these drafts needs.
     fn prepare(&mut self, store: &dyn Store, drafts: &[Draft]) -> Result<(), LogError> {
+        let mut before = None;
         for draft in drafts {
             draft.check()?;
-            self.outbox.next_seq(store, &draft.recipient)?;
+            if before.replace(draft.recipient) != Some(draft.recipient) {
+                self.outbox.next_seq(store, &draft.recipient)?;
+            }
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use super::random::Random;
 use crate::crypto::hash::{Hash, body_hash};
 use crate::crypto::{BodyKey, Identity, PairSecret, Salt, Salter, SealContext, Suite};
 use crate::limits::{BODY_CHUNK_TEXT_SIZE, INLINE_BODY_SIZE_MAX, SEAL_TAG_SIZE};
-use crate::log::{Draft, DraftBody, Envelope, HEADER_VERSION, IdempotencyHash};
+use crate::log::{Draft, DraftBody, Envelope, HEADER_VERSION, IdempotencyHash, PLAIN_HEAD_SIZE};
 use crate::types::{Epoch, Id, Recipient, UnixMs};
 
 /// What may be said of a message beside its text.
@@ -69,7 +69,8 @@ impl Sealing {
 
     /// Envelope and text as they are sealed, with room for the tag.
     pub(super) fn plain(text: &[u8], options: &SendOptions) -> Result<Vec<u8>, NodeError> {
-        let mut plain = Vec::with_capacity(text.len() + SEAL_TAG_SIZE + 16);
+        // With a plain envelope it is full once it is sealed, and becomes `Bytes` as it is.
+        let mut plain = Vec::with_capacity(PLAIN_HEAD_SIZE + text.len() + SEAL_TAG_SIZE);
         options.envelope.encode(&mut plain)?;
         plain.extend_from_slice(text);
         Ok(plain)
@@ -107,8 +108,8 @@ impl Sealing {
         options: &SendOptions,
     ) -> Result<Sheet, NodeError> {
         let recipient = Recipient::Peer(*to.as_bytes());
-        let random = self.random.draw()?;
-        let salt = self.salter.salt(&random, self.clock.unix_ns(), &recipient, plain);
+        let (random, now_ns) = (self.random.draw()?, self.clock.unix_ns());
+        let salt = self.salter.salt(&random, now_ns, &recipient, plain);
         let idempotency = match &options.idempotency_key {
             Some(key) => {
                 let hash = IdempotencyHash::new(&recipient, key);
@@ -116,7 +117,7 @@ impl Sealing {
             }
             None => None,
         };
-        let (time, not_after) = (self.clock.unix_ms(), options.expires);
+        let (time, not_after) = (UnixMs(now_ns / NS_PER_MS), options.expires);
         Ok(Sheet { recipient, salt, time, not_after, idempotency })
     }
 
@@ -159,3 +160,5 @@ pub(super) fn body_key(
     };
     BodyKey::new(secret, &context)
 }
+
+const NS_PER_MS: u64 = 1_000_000;

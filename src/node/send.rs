@@ -71,7 +71,8 @@ impl Node {
         let text = text.into();
         let plain = Sealing::plain(&text, &options)?;
         if !Sealing::is_short(&plain) {
-            return self.inner.send_long(to, &text[..], options).await;
+            // Boxed: its state is many times that of a short send, which would carry it about.
+            return Box::pin(self.inner.send_long(to, &text[..], options)).await;
         }
         let sealed = self.inner.sealing.seal_short(&to, plain, &options)?;
         let sent = self.inner.storage.write(move |queue| stage(queue, sealed)).await?;
@@ -103,7 +104,7 @@ impl Node {
             let plain = Sealing::plain(&text, &options)?;
             if !Sealing::is_short(&plain) {
                 all.extend(self.inner.send_group(to, std::mem::take(&mut group)).await?);
-                all.push(self.inner.send_long(to, &text[..], options).await?);
+                all.push(Box::pin(self.inner.send_long(to, &text[..], options)).await?);
                 continue;
             }
             size += plain.len();

@@ -78,22 +78,22 @@ impl Storage {
     /// # Errors
     /// What `stage` refused with, or [`NodeError::Storage`] and [`NodeError::Stopped`] when it is
     /// unknown whether the write is durable.
-    pub(super) async fn write<T: Send + 'static>(
+    pub(super) fn write<T: Send + 'static>(
         &self,
         stage: impl FnOnce(&mut Queue) -> Result<T, QueueError> + Send + 'static,
-    ) -> Result<T, NodeError> {
-        self.write_then(stage, |_, staged| staged).await
+    ) -> impl Future<Output = Result<T, NodeError>> + Send {
+        self.write_then(stage, |_, staged| staged)
     }
 
     /// Runs `stage`, and once what it staged is durable `then`, which reads the answer.
     ///
     /// # Errors
     /// As [`Storage::write`].
-    pub(super) async fn write_then<S, T>(
+    pub(super) fn write_then<S, T>(
         &self,
         stage: impl FnOnce(&mut Queue) -> Result<S, QueueError> + Send + 'static,
         then: impl FnOnce(&mut Queue, S) -> T + Send + 'static,
-    ) -> Result<T, NodeError>
+    ) -> impl Future<Output = Result<T, NodeError>> + Send
     where
         S: Send + 'static,
         T: Send + 'static,
@@ -119,7 +119,8 @@ impl Storage {
                 Ok(None)
             }
         });
-        self.ask(Job::Write(job), answered).await?
+        // The closures stay out of the future, which whoever has many of them in flight moves about.
+        async move { self.ask(Job::Write(job), answered).await? }
     }
 
     /// Runs `read` between two commits.
@@ -164,9 +165,12 @@ impl Storage {
     /// Hands a job over and waits for its answer. A thread that ends without one says why, after
     /// all that it had in hand is dropped.
     async fn ask<T>(&self, job: Job, answered: oneshot::Receiver<T>) -> Result<T, NodeError> {
-        if self.jobs.send(job).await.is_ok()
-            && let Ok(answer) = answered.await
-        {
+        let is_sent = match self.jobs.try_send(job) {
+            // So many wait already that this one waits for its place.
+            Err(mpsc::error::TrySendError::Full(job)) => self.jobs.send(job).await.is_ok(),
+            sent => sent.is_ok(),
+        };
+        if is_sent && let Ok(answer) = answered.await {
             return Ok(answer);
         }
         self.ended.cancelled().await;

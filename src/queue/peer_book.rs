@@ -164,6 +164,20 @@ impl PeerBook {
         }
     }
 
+    /// Makes sure that the id with these bytes may be sent to and has a row.
+    ///
+    /// # Errors
+    /// [`QueueError::Removed`], [`QueueError::Recipient`]; as [`PeerBook::meet`].
+    pub(super) fn address(&mut self, bytes: &[u8; Id::SIZE]) -> Result<(), QueueError> {
+        match self.peers.get(&image(bytes)) {
+            Some((id, peer)) if id.as_bytes() == bytes => match peer.state {
+                PeerState::Removed => Err(QueueError::Removed(*id)),
+                PeerState::Unknown | PeerState::Added => Ok(()),
+            },
+            _ => self.meet(&Id::from_bytes(*bytes)?).map(drop),
+        }
+    }
+
     /// Sets the user's word, and the quota if one is given.
     ///
     /// # Errors

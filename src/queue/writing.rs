@@ -41,14 +41,7 @@ impl Queue {
     pub fn send(&mut self, draft: Draft) -> Result<Sent, QueueError> {
         self.check_sending()?;
         let Recipient::Peer(id) = draft.recipient else { return Err(QueueError::NotAPeer) };
-        let id = match self.peers.known(&id) {
-            Some(id) => id,
-            None => Id::from_bytes(id)?,
-        };
-        if self.peers.state(&id) == PeerState::Removed {
-            return Err(QueueError::Removed(id));
-        }
-        self.peers.meet(&id)?;
+        self.peers.address(&id)?;
         if draft.not_after.is_some() {
             self.lapse.begin();
         }

@@ -2,6 +2,7 @@
 //! recipients have acknowledged.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -85,14 +86,14 @@ impl Outbox {
             drop_body(batch, &draft);
             return Ok(Sent { epoch, seq, is_repeat: true });
         }
-        let next = match self.next.get(&recipient) {
-            Some(next) => *next,
-            None => self.log.next_seq(store, &recipient)?.0,
+        let next = match self.next.entry(recipient) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(self.log.next_seq(store, &recipient)?.0),
         };
+        let seq = Seq(*next);
         if !planted::is("seq-reused") {
-            self.next.insert(recipient, next + 1);
+            *next += 1;
         }
-        let seq = Seq(next);
         if let Some(hash) = draft.idempotency
             && !planted::is("keys-of-one-group")
         {
@@ -168,7 +169,6 @@ impl Outbox {
         peer: u32,
         epoch: Epoch,
     ) -> Result<Option<(&mut Delivery, &mut Log)>, QueueError> {
-        use std::collections::btree_map::Entry;
         let is_written = epoch == self.log.epoch();
         let log = if is_written { Some(&mut self.log) } else { self.ended.get_mut(&epoch) };
         let Some(log) = log else { return Ok(None) };
