@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{FuturesUnordered, StreamExt};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::NodeError;
@@ -115,35 +116,29 @@ impl Fetcher {
         stream.write_all(&frame.header()).await?;
         stream.write_all(&frame.payload).await?;
         stream.flush().await?;
-        let mut batch = Vec::new();
+        let mut received = Received::next(&mut stream, &mut check).await?;
         loop {
-            let chunk = match Message::decode(&read_owed_frame(&mut stream).await?) {
-                Ok(Message::Body(chunk)) => chunk,
-                Ok(other) => {
-                    let (expected, got) = ("a Body", other.kind());
-                    return Err(misbehaved(Misbehaviour::OutOfTurn { expected, got }));
+            received = match received {
+                Received::More(batch) => {
+                    // While one batch is made durable the next is received.
+                    let next = Received::next(&mut stream, &mut check);
+                    let (written, next) =
+                        futures::join!(self.write(&body, batch, Progress::More), next);
+                    written?;
+                    next?
                 }
-                Err(malformed) => return Err(SyncError::from(malformed).into()),
-            };
-            if chunk.sealed.is_empty() {
-                self.give_up(&body).await?;
-                return Ok(body.place());
-            }
-            let progress = match check.take(&chunk) {
-                Ok(progress) => progress,
-                Err(wrong) => {
+                Received::Whole(batch) => {
+                    self.write(&body, batch, Progress::Whole).await?;
+                    return Ok(body.place());
+                }
+                Received::Gone => {
+                    self.give_up(&body).await?;
+                    return Ok(body.place());
+                }
+                Received::Wrong(wrong) => {
                     self.forget(&body).await?;
                     return Err(misbehaved(wrong));
                 }
-            };
-            batch.push(chunk.sealed);
-            let full = batch.len() * BODY_CHUNK_SIZE >= BODY_BATCH_SIZE_MAX;
-            if full || progress == Progress::Whole {
-                let first = chunk.number + 1 - u32::try_from(batch.len()).unwrap_or(u32::MAX);
-                self.write(&body, first, std::mem::take(&mut batch), progress).await?;
-            }
-            if progress == Progress::Whole {
-                return Ok(body.place());
             }
         }
     }
@@ -165,10 +160,10 @@ impl Fetcher {
     async fn write(
         &self,
         body: &Wanted,
-        first: u32,
-        chunks: Vec<bytes::Bytes>,
+        batch: Batch,
         progress: Progress,
     ) -> Result<(), SessionEnd> {
+        let Batch { first, chunks } = batch;
         let (peer, epoch, seq) = (self.peer, body.epoch, body.seq);
         let mut standing = self.news.standing();
         loop {
@@ -198,6 +193,60 @@ impl Fetcher {
         let (peer, epoch, seq) = (self.peer, body.epoch, body.seq);
         self.storage.write(move |queue| queue.mark_gone(&peer, epoch, seq)).await?;
         Ok(())
+    }
+}
+
+/// Chunks of one body that came one after the other.
+struct Batch {
+    first: u32,
+    chunks: Vec<Bytes>,
+}
+
+/// What came next of a body.
+enum Received {
+    /// As much as is written at once, and more is to come.
+    More(Batch),
+    /// The end of it, and its hash is right.
+    Whole(Batch),
+    /// No chunk: its author has it no more.
+    Gone,
+    /// Another than was signed.
+    Wrong(Misbehaviour),
+}
+
+impl Received {
+    async fn next(
+        stream: &mut (impl AsyncRead + Unpin),
+        check: &mut BodyCheck,
+    ) -> Result<Self, SessionEnd> {
+        let mut batch = Batch { first: 0, chunks: Vec::new() };
+        loop {
+            let chunk = match Message::decode(&read_owed_frame(stream).await?) {
+                Ok(Message::Body(chunk)) => chunk,
+                Ok(other) => {
+                    let (expected, got) = ("a Body", other.kind());
+                    return Err(misbehaved(Misbehaviour::OutOfTurn { expected, got }));
+                }
+                Err(malformed) => return Err(SyncError::from(malformed).into()),
+            };
+            if chunk.sealed.is_empty() {
+                return Ok(Self::Gone);
+            }
+            let progress = match check.take(&chunk) {
+                Ok(progress) => progress,
+                Err(wrong) => return Ok(Self::Wrong(wrong)),
+            };
+            if batch.chunks.is_empty() {
+                batch.first = chunk.number;
+            }
+            batch.chunks.push(chunk.sealed);
+            if progress == Progress::Whole {
+                return Ok(Self::Whole(batch));
+            }
+            if batch.chunks.len() * BODY_CHUNK_SIZE >= BODY_BATCH_SIZE_MAX {
+                return Ok(Self::More(batch));
+            }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use super::Node;
 use super::error::NodeError;
 use super::inner::Inner;
 use super::sealing::{SealedShort, Sealing, SendOptions};
-use crate::crypto::{Salt, sealed_size};
+use crate::crypto::{Salt, Sealer, sealed_size};
 use crate::limits::{
     BODY_BATCH_SIZE_MAX, BODY_CHUNK_SIZE, BODY_CHUNK_TEXT_SIZE, BODY_TEXT_SIZE_MAX, SEND_ALL_COUNT,
     SEND_ALL_SIZE,
@@ -154,8 +154,8 @@ impl Inner {
         Ok(sent.into_iter().map(|sent| Sent { to, epoch: sent.epoch, seq: sent.seq }).collect())
     }
 
-    /// Seals chunk by chunk; each batch of chunks is durable before the next is read, and the entry
-    /// goes with the last.
+    /// Seals chunk by chunk. While one batch of chunks is made durable the next is read and sealed, and
+    /// the entry goes with the last, once all before it are durable.
     async fn send_long(
         &self,
         to: Id,
@@ -173,33 +173,22 @@ impl Inner {
         // Whoever would be refused is not made to send a long text first.
         self.storage.read(|queue| queue.check_sending()).await??;
         let sheet = self.sealing.sheet(&to, None, &options)?;
-        let mut sealer = self.sealing.key(&to, &sheet)?.into_sealer();
-        let mut staged = Staged::new(sheet.salt(), envelope_size)?;
-        loop {
-            // A chunk goes out once it is known whether another follows: the last is sealed as such.
-            let mut next = Vec::with_capacity(BODY_CHUNK_SIZE);
-            let filled = fill(&mut text, &mut next).await?;
-            if next.is_empty() {
-                staged.push(sealer.seal_last(chunk)?)?;
-                break;
-            }
-            staged.push(sealer.seal(std::mem::replace(&mut chunk, next))?)?;
-            if filled == Filled::ToTheEnd {
-                staged.push(sealer.seal_last(chunk)?)?;
-                break;
-            }
-            if staged.is_full() {
-                let batch = staged.take();
-                let stage = move |queue: &mut Queue| {
-                    queue.check_sending()?;
-                    batch.stage(queue);
-                    Ok(())
-                };
-                self.storage.write(stage).await?;
-            }
+        let sealer = Some(self.sealing.key(&to, &sheet)?.into_sealer());
+        let staged = Staged::new(sheet.salt(), envelope_size)?;
+        let mut long = LongText { text, chunk, sealer, staged };
+        let (mut batch, mut filled) = long.next_batch().await?;
+        while filled == Filled::ToTheBrim {
+            let stage = move |queue: &mut Queue| {
+                queue.check_sending()?;
+                batch.stage(queue);
+                Ok(())
+            };
+            let (written, next) = futures::join!(self.storage.write(stage), long.next_batch());
+            written?;
+            (batch, filled) = next?;
         }
-        let draft = sheet.draft(staged.hash(), DraftBody::Staged { body_len: staged.len });
-        let batch = staged.take();
+        let body = DraftBody::Staged { body_len: long.staged.len };
+        let draft = sheet.draft(long.staged.hash(), body);
         let stage_last = move |queue: &mut Queue| {
             batch.stage(queue);
             queue.send(draft)
@@ -236,6 +225,38 @@ async fn fill(
         BODY_CHUNK_TEXT_SIZE => Filled::ToTheBrim,
         _ => Filled::ToTheEnd,
     })
+}
+
+/// A long text on its way: read, sealed, and gathered into batches.
+struct LongText<R> {
+    text: R,
+    /// What was read last, not sealed before it is known whether more follows.
+    chunk: Vec<u8>,
+    /// Used up by the last chunk.
+    sealer: Option<Sealer>,
+    staged: Staged,
+}
+
+impl<R: AsyncRead + Unpin> LongText<R> {
+    /// The next chunks, and whether more follow.
+    async fn next_batch(&mut self) -> Result<(StagedBatch, Filled), NodeError> {
+        loop {
+            let mut next = Vec::with_capacity(BODY_CHUNK_SIZE);
+            let filled = fill(&mut self.text, &mut next).await?;
+            if !next.is_empty() {
+                let sealer = self.sealer.as_mut().expect("nothing is read after the last chunk");
+                self.staged.push(sealer.seal(std::mem::replace(&mut self.chunk, next))?)?;
+            }
+            if filled == Filled::ToTheEnd {
+                let sealer = self.sealer.take().expect("there is one last chunk");
+                self.staged.push(sealer.seal_last(std::mem::take(&mut self.chunk))?)?;
+                return Ok((self.staged.take(), filled));
+            }
+            if self.staged.is_full() {
+                return Ok((self.staged.take(), filled));
+            }
+        }
+    }
 }
 
 /// Sealed chunks of one body, on their way into the store.
