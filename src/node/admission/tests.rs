@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::crypto::noise::Initiator;
-use crate::limits::{FLIGHT_1_SIZE, HANDSHAKE_MS_MAX};
+use crate::limits::{FLIGHT_1_SIZE, FLIGHT_2_SIZE, HANDSHAKE_MS_MAX};
 use crate::node::transport::Addr;
 use crate::node::transport::fixture::{Ends, Over, identity, pair};
 
@@ -38,7 +38,7 @@ async fn who_is_not_let_in_gets_no_byte_until_the_deadline() {
         (b"GET / HTTP/1.1\r\n\r\n", 0),
         (&[0; 100_000], 0),
         (&of_stranger, 0),
-        (&of_peer, 64),
+        (&of_peer, FLIGHT_2_SIZE),
         // A replay.
         (&of_peer, 0),
     ];
@@ -55,6 +55,6 @@ async fn who_is_not_let_in_gets_no_byte_until_the_deadline() {
         let mut received = Vec::new();
         // What was not read makes the close a reset; either way there is no further byte.
         let _ = socket.read_to_end(&mut received).await;
-        assert!(received.len() <= answer_size, "{} bytes", received.len());
+        assert_eq!(received.len(), answer_size);
     }
 }
