@@ -11,6 +11,7 @@ use super::error::{BlockError, LogError};
 use super::places::Places;
 use super::tree::{LogTree, Peaks, Subtree};
 use super::{Decoded, Header, blocks, layout, staging};
+use crate::crypto::Salt;
 use crate::crypto::hash::{Hash, body_hash};
 use crate::limits::BODY_CHUNK_SIZE;
 use crate::types::{Epoch, Id, Recipient, Seq};
@@ -48,6 +49,9 @@ pub enum LogFault {
 pub trait LogObserver {
     /// The next entry: whom to, its place among those, its leaf hash.
     fn entry(&mut self, recipient: &Recipient, seq: Seq, leaf: Hash);
+
+    /// An entry has a long body, whose chunks lie under this salt.
+    fn long_body(&mut self, salt: &Salt);
 
     /// Something is wrong with what lies under `key`.
     fn found(&mut self, key: Bytes, fault: LogFault);
@@ -172,7 +176,7 @@ impl Check<'_> {
 
     /// Holds header and body against each other and their place.
     fn content(
-        &self,
+        &mut self,
         entry: &BlockEntry<'_>,
         recipient: &Recipient,
         seq: Seq,
@@ -186,7 +190,10 @@ impl Check<'_> {
         let Decoded::Header(header) = decoded else { return Ok(()) };
         let hash = match content {
             Content::Inline { body, .. } => Some(body_hash(&body)),
-            Content::Long { .. } => self.long_body_hash(&header),
+            Content::Long { .. } => {
+                self.observer.long_body(&header.salt);
+                self.long_body_hash(&header)
+            }
             Content::Bare { .. } | Content::Gone { .. } => return Ok(()),
         };
         if hash == Some(header.body_hash) { Ok(()) } else { Err(LogFault::Body(index.0)) }

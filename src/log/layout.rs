@@ -152,6 +152,19 @@ pub fn own_chunks(salt: &Salt) -> Keys {
     Keys::under(&key(OWN_CHUNK, [&salt.0]))
 }
 
+/// The chunks of all long bodies that this node wrote, from one on.
+#[must_use]
+pub fn own_bodies_from(salt: &Salt) -> Keys {
+    Keys { start: key(OWN_CHUNK, [&salt.0]), ..Keys::under(&key(OWN_CHUNK, [&[]])) }
+}
+
+/// Whose chunk lies under a key of [`own_chunk`].
+#[must_use]
+pub fn own_body_of(key: &[u8]) -> Option<Salt> {
+    let (salt, _) = key.split_first()?.1.split_first_chunk()?;
+    Some(Salt(*salt))
+}
+
 /// There while own chunks belong to no entry.
 #[must_use]
 pub fn staging(salt: &Salt) -> Bytes {

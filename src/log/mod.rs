@@ -58,7 +58,7 @@ pub use idempotency::IdempotencyHash;
 pub use inclusion::{Inclusion, InclusionBuilder};
 pub use rewrite::{RewriteStep, Rewritten, Worth};
 pub use serve::ChunkBudget;
-pub use staging::{Abandoned, stage, staged_chunk, sweep_staged};
+pub use staging::{Abandoned, settled_bodies, stage, staged_chunk, sweep_staged};
 pub use tree::{InboxTree, LogTree, Misaligned, Peaks, Subtree, Tree, cover, node_hash};
 
 use crate::crypto::hash::Hash;

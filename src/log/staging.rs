@@ -96,6 +96,27 @@ pub fn staged_chunk(
     Ok(store.get(&layout::own_chunk(salt, number))?)
 }
 
+/// The long bodies of which there is a chunk, those among them that belong to no entry yet or no more
+/// aside. Reads one chunk of each.
+///
+/// # Errors
+/// [`LogError::Store`].
+pub fn settled_bodies(store: &dyn Store) -> Result<Vec<Salt>, LogError> {
+    let mut bodies = Vec::new();
+    let mut from = Some(Salt([0; 16]));
+    while let Some(least) = from {
+        let keys = layout::own_bodies_from(&least);
+        let Some((key, _)) = store.scan(keys.as_range()).next().transpose()? else { break };
+        let Some(salt) = layout::own_body_of(&key) else { break };
+        if store.get(&layout::staging(&salt))?.is_none() {
+            bodies.push(salt);
+        }
+        let next = u128::from_be_bytes(salt.0).checked_add(1);
+        from = next.map(|next| Salt(next.to_be_bytes()));
+    }
+    Ok(bodies)
+}
+
 /// Removes the chunks that belong to no entry, durably; returns how many. For the store's opening:
 /// nothing may be staged meanwhile.
 ///

@@ -69,6 +69,11 @@ impl Repair {
             {
                 repair.aside_all(store, layout::received_life(author, epoch))?;
             }
+            if finding.part == Part::Bodies
+                && let Some(salt) = layout::own_body_of(&finding.key)
+            {
+                repair.aside_all(store, [layout::own_chunks(&salt)])?;
+            }
         }
         let peers = PeerBook::read(store, *me, |_| ())?;
         for (part, mending) in repair.parts.clone() {
@@ -195,7 +200,7 @@ fn rows_of(peers: &PeerBook, part: Part, mending: Mending) -> Vec<Keys> {
                 layout::received_life(author, epoch).into_iter().chain(sets).collect()
             })
         }
-        (Part::Node | Part::Peers | Part::Nobodys | Part::Forks, _) => Vec::new(),
+        (Part::Node | Part::Peers | Part::Nobodys | Part::Forks | Part::Bodies, _) => Vec::new(),
     }
 }
 

@@ -83,6 +83,8 @@ impl World {
         impl LogObserver for Faults {
             fn entry(&mut self, _: &Recipient, _: Seq, _: Hash) {}
 
+            fn long_body(&mut self, _: &Salt) {}
+
             fn found(&mut self, _: Bytes, fault: LogFault) {
                 self.0.push(fault);
             }

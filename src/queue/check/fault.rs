@@ -32,6 +32,8 @@ pub enum Part {
     Nobodys,
     /// Proofs that authors have forked.
     Forks,
+    /// Long bodies that no entry of this node's log has.
+    Bodies,
     /// One life of this node's log.
     Log {
         /// Which.
@@ -60,6 +62,9 @@ pub enum Fault {
     /// This node's own log.
     #[error(transparent)]
     Log(#[from] LogFault),
+    /// Chunks whose entry is not there.
+    #[error("expected chunks of messages that this node has sent, got some of no message")]
+    Unowned,
     /// A part cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -135,7 +140,9 @@ impl Finding {
             (Part::Node, Fault::Epoch) => Remedy::Rebuild,
             (Part::Received { .. }, Fault::Tally) => Remedy::Rebuild,
             (Part::Received { .. } | Part::Delivery { .. }, _) => Remedy::AskAgain,
-            (Part::Node | Part::Peers | Part::Nobodys | Part::Forks, _) => Remedy::SetAside,
+            (Part::Node | Part::Peers | Part::Nobodys | Part::Forks | Part::Bodies, _) => {
+                Remedy::SetAside
+            }
         }
     }
 }
@@ -152,6 +159,7 @@ impl fmt::Display for Part {
             Self::Node => f.write_str("this node"),
             Self::Peers => f.write_str("the peer book"),
             Self::Forks => f.write_str("forks"),
+            Self::Bodies => f.write_str("long texts sent"),
             Self::Nobodys => f.write_str("messages of an unknown peer"),
             Self::Log { epoch } => write!(f, "own log {epoch}"),
             Self::Delivery { to, epoch } => write!(f, "acknowledgements of {to} for {epoch}"),

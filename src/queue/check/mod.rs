@@ -8,6 +8,8 @@ mod fault;
 pub(super) mod received;
 mod sent;
 
+use std::collections::BTreeSet;
+
 use peermq_storage::Store;
 
 pub use self::fault::{Fault, Finding, Part, Remedy};
@@ -50,8 +52,13 @@ pub fn check(
     })?;
     let mut lives = log::lives(store)?;
     lives.extend(epoch.filter(|epoch| !lives.contains(epoch)));
+    let mut bodies = BTreeSet::new();
     for epoch in lives {
-        sent::check(store, me, epoch, &peers, observer)?;
+        sent::check(store, me, epoch, &peers, &mut bodies, observer)?;
+    }
+    for salt in log::settled_bodies(store)?.iter().filter(|salt| !bodies.contains(salt)) {
+        let chunk = layout::own_chunk(salt, 0);
+        observer.found(Finding::new(Part::Bodies, chunk, Fault::Unowned));
     }
     for key in received_lives(store)? {
         match peers.id(key.author) {

@@ -1,26 +1,28 @@
 //! This node's own log, and what recipients have acknowledged of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use peermq_storage::Store;
 
 use super::fault::{Fault, Finding, Part};
 use super::{CheckObserver, unreadable};
-use crate::crypto::Verifier;
 use crate::crypto::hash::Hash;
+use crate::crypto::{Salt, Verifier};
 use crate::log::{self, InboxTree, LogFault, LogObserver, Peaks, layout};
 use crate::queue::error::QueueError;
 use crate::queue::peer_book::PeerBook;
 use crate::queue::sent::deliveries::Delivery;
 use crate::types::{Epoch, Id, Recipient, Seq};
 
-/// Looks at one life of this node's log, and at each peer's acknowledgements of it.
+/// Looks at one life of this node's log, and at each peer's acknowledgements of it; notes its long
+/// bodies.
 pub(super) fn check(
     store: &dyn Store,
     me: &Id,
     epoch: Epoch,
     peers: &PeerBook,
+    bodies: &mut BTreeSet<Salt>,
     observer: &mut dyn CheckObserver,
 ) -> Result<(), QueueError> {
     let mut folds = BTreeMap::new();
@@ -36,7 +38,7 @@ pub(super) fn check(
             }
         }
     }
-    let mut watch = Watch { epoch, folds, is_sound: true, observer };
+    let mut watch = Watch { epoch, folds, bodies, is_sound: true, observer };
     log::check(store, *me, epoch, &mut watch)?;
     let Watch { folds, is_sound, observer, .. } = watch;
     for fold in folds.into_values() {
@@ -102,6 +104,7 @@ impl Fold {
 struct Watch<'a> {
     epoch: Epoch,
     folds: BTreeMap<Recipient, Fold>,
+    bodies: &'a mut BTreeSet<Salt>,
     /// Whether every entry so far was sound.
     is_sound: bool,
     observer: &'a mut dyn CheckObserver,
@@ -115,6 +118,10 @@ impl LogObserver for Watch<'_> {
             fold.peaks.push_leaf(leaf, |_, _| ());
         }
         self.observer.checked();
+    }
+
+    fn long_body(&mut self, salt: &Salt) {
+        self.bodies.insert(*salt);
     }
 
     fn found(&mut self, key: Bytes, fault: LogFault) {

@@ -292,6 +292,24 @@ fn a_repair_that_is_cut_off_leaves_no_empty_log_under_the_old_epoch() {
 }
 
 #[test]
+fn chunks_of_no_message_are_found_and_set_aside() {
+    let (mut author, reader) = author_and_reader();
+    let stray = [0, 1].map(|number| layout::own_chunk(&Salt([9; 16]), number));
+    stray.iter().for_each(|key| put(&author, key, vec![7; 100]));
+    let found = findings(&author);
+    let [Finding { part: Part::Bodies, fault: Fault::Unowned, .. }] = &found[..] else {
+        panic!("{found:?}")
+    };
+    assert_eq!(mend(&mut author), stray);
+    assert!(findings(&author).is_empty());
+    // Those of a message on its way belong to it in a moment.
+    author.queue.stage_body(&Salt([8; 16]), 0, Bytes::from(vec![1; 9]));
+    author.send(reader.id(), b"short");
+    author.queue.commit().unwrap();
+    assert!(findings(&author).is_empty(), "{:?}", findings(&author));
+}
+
+#[test]
 fn the_long_bodies_of_a_log_are_set_aside_with_it() {
     let (mut author, mut reader) = author_and_reader();
     send_long(&mut author, reader.id(), 5_000);
