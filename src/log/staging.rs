@@ -23,6 +23,21 @@ pub struct Abandoned {
 }
 
 impl Abandoned {
+    /// A body of which chunks below `chunks` may be in the store, when it still belongs to no entry.
+    ///
+    /// # Errors
+    /// [`LogError::Store`].
+    pub fn unsettled(
+        store: &dyn Store,
+        salt: &Salt,
+        chunks: u32,
+    ) -> Result<Option<Self>, LogError> {
+        let is_staged = store.get(&layout::staging(salt))?.is_some();
+        let chunk_size = u64::try_from(BODY_CHUNK_SIZE).expect("a chunk's size fits u64");
+        let size = chunk_size.saturating_mul(chunks.into());
+        Ok(is_staged.then_some(Self { salt: *salt, size, chunks }))
+    }
+
     /// The body of an entry; none when it is in the block.
     pub(super) fn of(content: &Content<Bytes>) -> Option<Self> {
         let Content::Long { header, body_len } = content else { return None };

@@ -35,6 +35,7 @@ mod inner;
 mod known;
 mod link;
 mod listening;
+mod long_text;
 mod marks;
 mod message;
 mod mux;

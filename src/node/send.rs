@@ -1,17 +1,14 @@
 //! Sending: sealed in the caller's task, numbered and made durable by the storage thread.
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::AsyncRead;
 
 use super::Node;
 use super::error::NodeError;
 use super::inner::Inner;
+use super::long_text::{Filled, LongText, Upload, fill};
 use super::sealing::{SealedShort, Sealing, SendOptions};
-use crate::crypto::{Salt, Sealer, sealed_size};
-use crate::limits::{
-    BODY_BATCH_SIZE_MAX, BODY_CHUNK_SIZE, BODY_CHUNK_TEXT_SIZE, BODY_TEXT_SIZE_MAX, SEND_ALL_COUNT,
-    SEND_ALL_SIZE,
-};
+use crate::limits::{BODY_CHUNK_SIZE, SEND_ALL_COUNT, SEND_ALL_SIZE};
 use crate::log::DraftBody;
 use crate::queue::{self, Queue, QueueError};
 use crate::types::{Epoch, Id, Seq};
@@ -173,11 +170,12 @@ impl Inner {
         // Whoever would be refused is not made to send a long text first.
         self.storage.read(|queue| queue.check_sending()).await??;
         let sheet = self.sealing.sheet(&to, None, &options)?;
-        let sealer = Some(self.sealing.key(&to, &sheet)?.into_sealer());
-        let staged = Staged::new(sheet.salt(), envelope_size)?;
-        let mut long = LongText { text, chunk, sealer, staged };
+        let sealer = self.sealing.key(&to, &sheet)?.into_sealer();
+        let mut long = LongText::new((text, chunk), envelope_size, sealer, sheet.salt())?;
+        let mut upload = Upload::begin(self.storage.clone(), sheet.salt());
         let (mut batch, mut filled) = long.next_batch().await?;
         while filled == Filled::ToTheBrim {
+            upload.goes_up_to(batch.end());
             let stage = move |queue: &mut Queue| {
                 queue.check_sending()?;
                 batch.stage(queue);
@@ -187,8 +185,8 @@ impl Inner {
             written?;
             (batch, filled) = next?;
         }
-        let body = DraftBody::Staged { body_len: long.staged.len };
-        let draft = sheet.draft(long.staged.hash(), body);
+        let (hash, body_len) = long.sealed();
+        let draft = sheet.draft(hash, DraftBody::Staged { body_len });
         let stage_last = move |queue: &mut Queue| {
             batch.stage(queue);
             queue.send(draft)
@@ -205,129 +203,4 @@ fn stage(queue: &mut Queue, sealed: SealedShort) -> Result<queue::Sent, QueueErr
         queue.stage_body(&draft.salt, 0, chunk);
     }
     queue.send(draft)
-}
-
-/// Whether a read stopped because the chunk is full or because the text ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Filled {
-    ToTheBrim,
-    ToTheEnd,
-}
-
-/// Reads until the chunk's text is full or the reader ends.
-async fn fill(
-    text: &mut (impl AsyncRead + Unpin),
-    chunk: &mut Vec<u8>,
-) -> Result<Filled, NodeError> {
-    let room = u64::try_from(BODY_CHUNK_TEXT_SIZE - chunk.len()).expect("a chunk's size fits u64");
-    text.take(room).read_to_end(chunk).await.map_err(NodeError::Input)?;
-    Ok(match chunk.len() {
-        BODY_CHUNK_TEXT_SIZE => Filled::ToTheBrim,
-        _ => Filled::ToTheEnd,
-    })
-}
-
-/// A long text on its way: read, sealed, and gathered into batches.
-struct LongText<R> {
-    text: R,
-    /// What was read last, not sealed before it is known whether more follows.
-    chunk: Vec<u8>,
-    /// Used up by the last chunk.
-    sealer: Option<Sealer>,
-    staged: Staged,
-}
-
-impl<R: AsyncRead + Unpin> LongText<R> {
-    /// The next chunks, and whether more follow.
-    async fn next_batch(&mut self) -> Result<(StagedBatch, Filled), NodeError> {
-        loop {
-            let mut next = Vec::with_capacity(BODY_CHUNK_SIZE);
-            let filled = fill(&mut self.text, &mut next).await?;
-            if !next.is_empty() {
-                let sealer = self.sealer.as_mut().expect("nothing is read after the last chunk");
-                self.staged.push(sealer.seal(std::mem::replace(&mut self.chunk, next))?)?;
-            }
-            if filled == Filled::ToTheEnd {
-                let sealer = self.sealer.take().expect("there is one last chunk");
-                self.staged.push(sealer.seal_last(std::mem::take(&mut self.chunk))?)?;
-                return Ok((self.staged.take(), filled));
-            }
-            if self.staged.is_full() {
-                return Ok((self.staged.take(), filled));
-            }
-        }
-    }
-}
-
-/// Sealed chunks of one body, on their way into the store.
-struct Staged {
-    batch: StagedBatch,
-    next: u32,
-    len: u64,
-    /// The longest that it may become.
-    len_max: u64,
-    hasher: blake3::Hasher,
-}
-
-/// The chunks of one durable batch.
-struct StagedBatch {
-    salt: Salt,
-    first: u32,
-    chunks: Vec<Bytes>,
-}
-
-impl Staged {
-    fn new(salt: Salt, envelope_size: usize) -> Result<Self, NodeError> {
-        let batch = StagedBatch { salt, first: 0, chunks: Vec::new() };
-        let envelope_size = u64::try_from(envelope_size).expect("a length in memory fits u64");
-        let len_max = sealed_size(BODY_TEXT_SIZE_MAX + envelope_size)?;
-        Ok(Self { batch, next: 0, len: 0, len_max, hasher: blake3::Hasher::new() })
-    }
-
-    fn push(&mut self, sealed: Vec<u8>) -> Result<(), NodeError> {
-        self.hasher.update(&sealed);
-        self.len += u64::try_from(sealed.len()).expect("a length in memory fits u64");
-        if self.len > self.len_max {
-            return Err(NodeError::TextSize);
-        }
-        self.next += 1;
-        self.batch.chunks.push(sealed.into());
-        Ok(())
-    }
-
-    fn is_full(&self) -> bool {
-        (self.batch.chunks.len() + 2) * BODY_CHUNK_SIZE > BODY_BATCH_SIZE_MAX
-    }
-
-    fn take(&mut self) -> StagedBatch {
-        let empty = StagedBatch { salt: self.batch.salt, first: self.next, chunks: Vec::new() };
-        std::mem::replace(&mut self.batch, empty)
-    }
-
-    fn hash(&self) -> crate::crypto::hash::Hash {
-        crate::crypto::hash::Hash(*self.hasher.finalize().as_bytes())
-    }
-}
-
-impl StagedBatch {
-    fn stage(self, queue: &mut Queue) {
-        for (number, sealed) in (self.first..).zip(self.chunks) {
-            queue.stage_body(&self.salt, number, sealed);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_of_one_gib_fits_and_one_byte_more_does_not() {
-        let (envelope_size, gib) = (2, 1_u64 << 30);
-        let tags = (gib + 2).div_ceil(32_752) * 16;
-        let mut staged = Staged::new(Salt([7; 16]), envelope_size).unwrap();
-        staged.len = gib + 2 + tags - 1;
-        staged.push(vec![0]).unwrap();
-        assert!(matches!(staged.push(vec![0]), Err(NodeError::TextSize)));
-    }
 }

@@ -215,7 +215,7 @@ impl Queue {
         let Rewritten { freed, abandoned, .. } = rewritten;
         if pass.intent == Intent::Free && freed > 0 {
             self.reclaim.is_staged = true;
-            self.reclaim.abandoned.extend(abandoned);
+            self.reclaim.abandon(abandoned);
         }
         let at = next.unwrap_or_else(|| self.life_after(pass.at));
         Pass { at, freed: pass.freed.saturating_add(freed), ..pass }
@@ -305,6 +305,11 @@ impl Reclaim {
             is_index_due: false,
             abandoned: VecDeque::new(),
         }
+    }
+
+    /// Bodies whose chunks are to be removed.
+    pub(super) fn abandon(&mut self, bodies: impl IntoIterator<Item = Abandoned>) {
+        self.abandoned.extend(bodies);
     }
 
     /// Removes chunks of abandoned bodies while the batch stays below `size_max`.

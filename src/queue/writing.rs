@@ -55,6 +55,14 @@ impl Queue {
         log::stage(&mut self.batch, salt, number, sealed);
     }
 
+    /// Has the chunks of a body go whose draft never came, of those below `chunks` what is in the
+    /// store; when its draft did come, they stay. For between two commits.
+    pub fn abandon_body(&mut self, salt: &Salt, chunks: u32) {
+        let found = log::Abandoned::unsettled(&*self.store, salt, chunks);
+        // What cannot be read now goes at the next open.
+        self.reclaim.abandon(found.ok().flatten());
+    }
+
     /// Takes in a verified group of a peer's entries.
     ///
     /// # Errors

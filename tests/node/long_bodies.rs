@@ -1,7 +1,9 @@
 //! Bodies that do not fit a block travel in chunks, and hold up only what must wait for them.
 
+use std::path::Path;
+
 use futures::StreamExt;
-use peermq::node::{Mode, SendOptions, Set, Text};
+use peermq::node::{Mode, NodeError, SendOptions, Set, Text};
 
 use crate::fixture::{Net, text, within};
 
@@ -21,6 +23,26 @@ over_each_transport! {
             assert!(text(&message) == expected, "message {}", message.seq);
             a.node.archive(&message).await.unwrap();
         }
+    }
+
+    async fn what_was_sent_of_a_text_that_breaks_off_goes_again(net: Net) {
+        let a = net.host().await;
+        let peer = net.host().await;
+        let begun = tokio::io::AsyncReadExt::take(tokio::io::repeat(b'x'), 20 << 20);
+        let broken = [Err::<bytes::Bytes, _>(std::io::Error::other("broken off"))];
+        let broken = tokio_util::io::StreamReader::new(futures::stream::iter(broken));
+        let text = tokio::io::AsyncReadExt::chain(begun, broken);
+        let sent = a.node.send_stream(peer.node.id(), text, SendOptions::default()).await;
+        assert!(matches!(sent, Err(NodeError::Input(_))));
+        a.node.send(peer.node.id(), "y".repeat(100_000)).await.unwrap();
+        // The next opening would sweep what is left: none may be there before it.
+        let chunk_count = |path: &Path| {
+            let [store, poison] = ["store", "poison"].map(|name| path.join(name));
+            let kind = peermq_storage::Kind::available()[0];
+            let store = peermq_storage::open(kind, &store, &poison).unwrap().store;
+            assert_eq!(store.scan(&[0x13]..&[0x14]).count(), 4, "those of the second text");
+        };
+        a.restart_after(chunk_count).await;
     }
 
     async fn a_body_over_16_mib_is_offered_at_once_and_fetched_by_its_reader(net: Net) {
