@@ -34,6 +34,12 @@ pub(super) struct Pull {
     pub(super) done: oneshot::Sender<()>,
 }
 
+impl Pull {
+    const fn place(&self) -> (Epoch, Seq) {
+        (self.epoch, self.seq)
+    }
+}
+
 /// Fetches one peer's long bodies for as long as the session lasts.
 pub(super) struct Fetcher {
     pub(super) me: Id,
@@ -55,6 +61,8 @@ impl Fetcher {
         let mut eager = FuturesUnordered::<BoxFuture<'_, _>>::new();
         let mut under_way = BTreeSet::new();
         let mut pulled = FuturesUnordered::<BoxFuture<'_, _>>::new();
+        // A body that is being fetched is not fetched a second time, but waited for.
+        let mut waiting = None::<Pull>;
         let mut look = true;
         loop {
             if look && eager.len() < EAGER_BODY_COUNT_MAX {
@@ -76,28 +84,39 @@ impl Fetcher {
                     Ok(place) => {
                         under_way.remove(&place);
                         look = true;
+                        let next = waiting.take_if(|pull| pull.place() == place);
+                        pulled.extend(next.map(|pull| self.pull(pull).boxed()));
                     }
                     Err(end) => return end,
                 },
-                Some(pull) = pulls.recv(), if pulled.is_empty() => {
-                    pulled.push(self.pull(pull).boxed());
+                Some(pull) = pulls.recv(), if pulled.is_empty() && waiting.is_none() => {
+                    if under_way.insert(pull.place()) {
+                        pulled.push(self.pull(pull).boxed());
+                    } else {
+                        waiting = Some(pull);
+                    }
                 }
-                Some(fetched) = pulled.next() => if let Err(end) = fetched {
-                    return end;
+                Some(fetched) = pulled.next() => match fetched {
+                    Ok(place) => {
+                        under_way.remove(&place);
+                        look = true;
+                    }
+                    Err(end) => return end,
                 },
             }
         }
     }
 
-    async fn pull(&self, pull: Pull) -> Result<(), SessionEnd> {
-        let (peer, Pull { epoch, seq, done }) = (self.peer, pull);
+    async fn pull(&self, pull: Pull) -> Result<(Epoch, Seq), SessionEnd> {
+        let (peer, place) = (self.peer, pull.place());
+        let Pull { epoch, seq, done } = pull;
         let missing = self.storage.read(move |queue| queue.missing_body(&peer, epoch, seq)).await?;
         if let Some(body) = missing.map_err(NodeError::from)? {
             self.fetch(body).await?;
         }
         // The reader may have gone.
         let _ = done.send(());
-        Ok(())
+        Ok(place)
     }
 
     /// Fetches one body from the first chunk that is not held yet.
