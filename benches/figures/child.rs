@@ -14,7 +14,8 @@ pub(crate) const ROLE: &str = "child";
 /// A process that answers each line with one line, and ends with its input.
 pub(crate) struct Child {
     process: std::process::Child,
-    requests: ChildStdin,
+    /// None once it was told that nothing more comes.
+    requests: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
 }
 
@@ -42,12 +43,13 @@ impl Child {
             .spawn()?;
         let requests = process.stdin.take().ok_or("expected a piped standard input")?;
         let answers = process.stdout.take().ok_or("expected a piped standard output")?;
-        Ok(Self { process, requests, answers: BufReader::new(answers) })
+        Ok(Self { process, requests: Some(requests), answers: BufReader::new(answers) })
     }
 
     /// Has it do something; gives what it answers when that is done.
     pub(crate) fn ask(&mut self, request: &str) -> Outcome<String> {
-        writeln!(self.requests, "{request}")?;
+        let requests = self.requests.as_mut().ok_or("expected a process that is asked")?;
+        writeln!(requests, "{request}")?;
         let mut answer = String::new();
         if self.answers.read_line(&mut answer)? == 0 {
             return Err(format!("expected an answer to {request:?}, got the end").into());
@@ -69,10 +71,18 @@ impl Child {
     }
 
     /// Ends it, and waits until its stores are closed.
-    pub(crate) fn end(self) -> Outcome<()> {
-        let Self { mut process, requests, answers } = self;
-        drop((requests, answers));
-        let status = process.wait()?;
+    pub(crate) fn end(mut self) -> Outcome<()> {
+        drop(self.requests.take());
+        let status = self.process.wait()?;
         if status.success() { Ok(()) } else { Err(format!("a node's process: {status}").into()) }
+    }
+}
+
+impl Drop for Child {
+    /// One that fails to connect waits for ever, and does not look whether its requests have ended.
+    fn drop(&mut self) {
+        // It has ended already when it was waited for.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }

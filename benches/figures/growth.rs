@@ -2,9 +2,11 @@
 //! sessions. Time on a processor tells it also on a machine that has other work.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::{StreamExt as _, stream};
+use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
 use peermq::crypto::Identity;
 use peermq::node::Options;
 use peermq::types::Id;
@@ -33,11 +35,11 @@ pub(crate) async fn log(store: Kind, top: usize, dir: &Path) -> Outcome<Costs> {
     let pair = Pair::open(store, dir).await?;
     let (mut costs, mut length) = (Costs::new(), 0);
     for size in powers_of_ten(1_000, top) {
-        pass(&pair, size - length).await?;
-        // Few beside those that are there already, many beside the clock's ticks.
+        pass(&pair, length, size - length).await?;
+        // Many beside the one connection that they take: the smallest log grows sixfold meanwhile.
         let count = SAMPLE_COUNT.min(5 * size);
         let meter = Meter::start(std::process::id())?;
-        pass(&pair, count).await?;
+        pass(&pair, size, count).await?;
         costs.push((size, meter.cost(count)?));
         length = size + count;
     }
@@ -45,11 +47,13 @@ pub(crate) async fn log(store: Kind, top: usize, dir: &Path) -> Outcome<Costs> {
     Ok(costs)
 }
 
-/// Messages go their whole road: what is sent before the two meet arrives when they have.
-async fn pass(pair: &Pair, count: usize) -> Outcome<()> {
+/// Messages go their whole road, beyond those that have gone before, until the sender knows that they
+/// are archived: what is sent before the two meet arrives when they have.
+async fn pass(pair: &Pair, before: usize, count: usize) -> Outcome<()> {
     pair.sender.send_all(pair.receiver.id(), texts(count)).await?;
     let connection = pair.connect().await?;
     archive_ranges(&pair.receiver, count).await?;
+    pair.await_archived(before + count).await?;
     connection.close().await;
     Ok(())
 }
@@ -61,6 +65,10 @@ pub(crate) async fn peers(store: Kind, top: usize, dir: &Path) -> Outcome<Costs>
     for size in powers_of_ten(1, top) {
         let new: Vec<Id> = (ids.len()..size).map(id).collect::<Outcome<_>>()?;
         node.add_peers(new.iter().copied()).await?;
+        // The secret with each is agreed on once, at its first message: that is no part of the cost.
+        for id in &new {
+            node.send(*id, message()).await?;
+        }
         ids.extend(new);
         let meter = Meter::start(std::process::id())?;
         let in_turn = ids.iter().cycle().take(SAMPLE_COUNT);
@@ -105,33 +113,24 @@ pub(crate) fn sessions(store: Kind, top: usize, dir: &Path) -> Outcome<Costs> {
 
 /// Takes the time of one process.
 struct Meter {
-    process_id: u32,
-    cpu_ticks: u32,
+    /// Of all its threads, also of those that have ended.
+    clock: ClockId,
+    cpu: Duration,
     start: Instant,
 }
 
 impl Meter {
     fn start(process_id: u32) -> Outcome<Self> {
-        Ok(Self { process_id, cpu_ticks: cpu_ticks(process_id)?, start: Instant::now() })
+        let clock = clock_getcpuclockid(Pid::from_raw(process_id.try_into()?))?;
+        Ok(Self { clock, cpu: clock_gettime(clock)?.into(), start: Instant::now() })
     }
 
     fn cost(self, count: usize) -> Outcome<Cost> {
         let wall_us = self.start.elapsed().as_secs_f64() * 1_000_000.0;
-        let cpu_us = f64::from(cpu_ticks(self.process_id)? - self.cpu_ticks) * US_PER_TICK;
+        let cpu = Duration::from(clock_gettime(self.clock)?).saturating_sub(self.cpu);
+        let cpu_us = cpu.as_secs_f64() * 1_000_000.0;
         Ok(Cost { cpu_us: cpu_us / float(count), wall_us: wall_us / float(count) })
     }
-}
-
-/// Ticks for which a process was on processors: fields 14 and 15 of proc(5), counted from behind
-/// the name, which may hold anything.
-fn cpu_ticks(process_id: u32) -> Outcome<u32> {
-    let stat = std::fs::read_to_string(format!("/proc/{process_id}/stat"))?;
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    let mut ticks = 0;
-    for field in fields.skip(11).take(2) {
-        ticks += field.parse::<u32>()?;
-    }
-    Ok(ticks)
 }
 
 /// An id of a node that is never met.
@@ -148,5 +147,3 @@ fn powers_of_ten(first: usize, top: usize) -> impl Iterator<Item = usize> {
 
 /// Messages of one measurement.
 const SAMPLE_COUNT: usize = 50_000;
-/// Linux tells times in hundredths of a second.
-const US_PER_TICK: f64 = 10_000.0;

@@ -88,7 +88,7 @@ fn measure_raw(arguments: &Arguments, table: &mut Table) -> Outcome<()> {
     }
     if arguments.wants_any(&["V7"]) {
         table.add("V7 idle", "a bare runtime", memory::bare(scratch.path())?, "MiB");
-        table.add("V7 backlog", "the texts alone", memory::texts(arguments.messages), "MiB");
+        table.add("V7 backlog", "the texts (computed)", memory::texts(arguments.messages), "MiB");
     }
     if arguments.wants_any(&["V8"]) {
         let rate = raw::file(scratch.path(), arguments.body_mib)?;

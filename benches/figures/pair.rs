@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use peermq::node::transport::Addr;
-use peermq::node::{Connection, Listening, Node, NodeError, Options};
+use peermq::node::{AckLevel, Connection, Listening, Node, NodeError, Options};
 use peermq::types::Id;
 use peermq_storage::Kind;
 
@@ -29,6 +29,13 @@ impl Pair {
     pub(crate) async fn connect(&self) -> Outcome<Connection> {
         let hint = self.listening.address().map(Addr::Socket);
         Ok(self.sender.connect(self.receiver.id(), hint).await?)
+    }
+
+    /// Waits until the sender has receipts that all of its first `count` messages are archived.
+    pub(crate) async fn await_archived(&self, count: usize) -> Outcome<()> {
+        let last = u64::try_from(count)?.checked_sub(1).ok_or("expected messages to wait for")?;
+        let (to, epoch) = (self.receiver.id(), self.sender.epoch());
+        Ok(self.sender.wait_all(to, epoch, 0..=last, AckLevel::Archived).await?)
     }
 
     pub(crate) async fn close(self) -> Result<(), NodeError> {

@@ -21,7 +21,7 @@ pub(crate) enum Archive {
 }
 
 /// Messages per second from durable send over sync, durable receipt and unread stream to durable
-/// archive; the sends are in flight together and done before the peers meet.
+/// archive, and until the sender knows of all of it; the sends are in flight together and done before the peers meet.
 pub(crate) async fn measure(
     store: Kind,
     count: usize,
@@ -40,6 +40,7 @@ pub(crate) async fn measure(
             archive_each(&pair.receiver, messages.take(count).boxed()).await?;
         }
     }
+    pair.await_archived(count).await?;
     let elapsed = start.elapsed();
     eprintln!("  {} {archive:?}: sent in {sent:.2?} of {elapsed:.2?}", store.name());
     connection.close().await;
