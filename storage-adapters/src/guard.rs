@@ -1,6 +1,7 @@
 //! The contract around an engine: bounds, one writer, fail-stop, and no panic that gets out.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -86,12 +87,19 @@ impl Drop for Guarded {
         let engine = self.engine.take();
         let closed = contained(|| drop(engine)).is_ok();
         let writer = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if closed && writer.state != State::Poisoned {
+        if writer.state == State::Poisoned {
+            return;
+        }
+        if closed {
             let seal = contained(|| seal(writer.directory.kind(), &self.engine_dir));
             if let Ok(Ok(seal)) = seal {
                 // Without the mark the next open says `Recovered`, which is true as well.
                 let _ = writer.directory.end(seal);
             }
+        } else {
+            // sled panics when the sync at its close fails: what the next open in this boot reads may
+            // not be on the disk.
+            let _ = writer.poison.set();
         }
     }
 }
@@ -150,7 +158,21 @@ impl DoubleEndedIterator for Contained<'_> {
 
 /// Runs what may panic on damaged bytes; a panic comes back as its message.
 pub(crate) fn contained<T>(run: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| message(&*panic))
+    let before = CONTAINED.replace(true);
+    let done = catch_unwind(AssertUnwindSafe(run)).map_err(|panic| message(&*panic));
+    CONTAINED.set(before);
+    done
+}
+
+/// Whether this thread is inside an engine: a panic there is caught and comes back as an error, so a
+/// panic hook that asks this here need not report it.
+#[must_use]
+pub fn is_contained() -> bool {
+    CONTAINED.get()
+}
+
+thread_local! {
+    static CONTAINED: Cell<bool> = const { Cell::new(false) };
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {
@@ -167,9 +189,15 @@ mod tests {
     use super::*;
     use crate::{Kind, MemoryStore};
 
-    /// An engine whose next commit ends as told.
+    /// An engine whose commits end as told, and whose close ends as told.
     #[derive(Debug)]
-    struct Failing(fn() -> Result<(), StoreError>);
+    struct Failing(fn() -> Result<(), StoreError>, fn());
+
+    impl Drop for Failing {
+        fn drop(&mut self) {
+            (self.1)();
+        }
+    }
 
     impl Store for Failing {
         fn get(&self, _: &[u8]) -> Result<Option<Bytes>, StoreError> {
@@ -193,7 +221,7 @@ mod tests {
 
     fn poisons(end: fn() -> Result<(), StoreError>) -> bool {
         let dir = tempfile::tempdir().unwrap();
-        let store = guarded(Failing(end), dir.path());
+        let store = guarded(Failing(end, || ()), dir.path());
         assert!(store.commit(Batch::new()).is_err());
         assert!(matches!(store.commit(Batch::new()), Err(StoreError::Poisoned)));
         drop(store);
@@ -209,9 +237,32 @@ mod tests {
     }
 
     #[test]
+    fn a_close_that_fails_is_remembered_as_a_failed_sync() {
+        let is_remembered = |close: fn()| {
+            let dir = tempfile::tempdir().unwrap();
+            drop(guarded(Failing(|| Ok(()), close), dir.path()));
+            Poison::open(&dir.path().join("poison")).unwrap().is_fresh()
+        };
+        assert!(is_remembered(|| panic!("the last sync")));
+        assert!(!is_remembered(|| ()));
+    }
+
+    #[test]
+    fn whoever_reports_panics_can_tell_those_of_an_engine() {
+        assert!(!is_contained());
+        contained(|| {
+            assert!(contained(|| panic!("a page of no kind")).is_err());
+            assert!(is_contained(), "the outer one goes on");
+        })
+        .unwrap();
+        assert!(contained(is_contained).unwrap());
+        assert!(!is_contained());
+    }
+
+    #[test]
     fn a_panic_of_the_engine_comes_back_as_corrupt_and_ends_the_scan() {
         let dir = tempfile::tempdir().unwrap();
-        let store = guarded(Failing(|| Ok(())), dir.path());
+        let store = guarded(Failing(|| Ok(()), || ()), dir.path());
         let error = store.get(b"key").unwrap_err().to_string();
         assert_eq!(error, "the store is damaged: a page of no kind");
         let found: Vec<_> = store.scan(b"a"..b"b").collect();

@@ -39,6 +39,7 @@ pub use bytes::Bytes;
 pub use error::StoreError;
 #[cfg(feature = "faulty")]
 pub use faulty::{Cause, Effect, Failure, FaultyDisk};
+pub use guard::is_contained;
 pub use kind::{Kind, KindError};
 pub use memory::MemoryStore;
 pub use open::{Health, OpenError, Opened, open};

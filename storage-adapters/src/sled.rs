@@ -47,7 +47,11 @@ impl SledStore {
             return Err(OpenError::Corrupt(format!("expected a file {DATA}, got none")));
         }
         let db = open_released(path)?;
-        if found && !db.was_recovered() {
+        if !found {
+            // Its first write is made by a thread of its own: without this an error of it is told to
+            // nobody, and a close would pass over it.
+            db.flush()?;
+        } else if !db.was_recovered() {
             return Err(refuse_lost(db, path)?);
         }
         let data = File::open(path.join(DATA))?;

@@ -19,6 +19,7 @@ mod time;
 mod usage;
 
 use std::io::{self, Write};
+use std::panic;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Err(error) => return usage::refuse(&error),
     };
     start_log();
+    quiet_engines();
     let done = commands::run(arguments);
     passphrase::restore_terminal();
     match done {
@@ -57,4 +59,15 @@ fn start_log() {
     if let Ok(filter) = EnvFilter::try_from_env("PEERMQ_LOG") {
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
     }
+}
+
+/// A store's engine may panic on a damaged file or a failing disk. That is caught and told as an error,
+/// which is enough.
+fn quiet_engines() {
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        if !peermq_storage::is_contained() {
+            report(panic);
+        }
+    }));
 }
