@@ -7,8 +7,6 @@
 
 use std::fs;
 use std::process::Command;
-use std::thread::sleep;
-use std::time::Duration;
 
 use peermq_storage::Kind;
 use serde_json::Value;
@@ -18,7 +16,7 @@ use crate::harness::{Options, Outcome};
 use crate::program::{Node, Program};
 use crate::report::Report;
 use crate::rng::Rng;
-use crate::running::{PATIENCE, Running};
+use crate::running::{PATIENCE, Running, WAIT};
 use crate::sample::copy_tree;
 
 /// Puts copies in place, 50 times unless told otherwise.
@@ -113,7 +111,7 @@ impl Round {
             let text = self.sent.to_string();
             let mut words = vec!["send", "--to", &self.reader_id, "--message", &text];
             if number == count {
-                words.extend(["--wait", "archived", "--timeout", "60s"]);
+                words.extend(["--wait", "archived", "--timeout", WAIT]);
             }
             self.author.results(&words)?;
             self.sent += 1;
@@ -164,16 +162,15 @@ impl Round {
 
     /// The two meet, whoever dials; the author hears from its reader what it has signed.
     fn meets_its_reader(&self, rng: &mut Rng) -> Outcome {
-        let _running = if rng.once_in(2) {
+        let [at_author, _other] = if rng.once_in(2) {
             [self.author.start(&["connect", &self.reader_id])?, self.author.start(&["listen"])?]
         } else {
             [self.author.start(&["listen"])?, self.reader.start(&["connect", &self.author_id])?]
         };
-        for _ in 0..PATIENCE.as_millis() / TICK.as_millis() {
-            if self.is_stale()?.is_some() {
-                return Ok(());
+        while let Ok(Some(line)) = at_author.stderr.next(PATIENCE) {
+            if line.starts_with(STALE) {
+                return self.is_stale()?.map(drop).ok_or_else(|| "it says so, and goes on".into());
             }
-            sleep(TICK);
         }
         Err("expected a stale node, got one that goes on beside a peer".into())
     }
@@ -199,7 +196,7 @@ impl Round {
     fn begins_anew(&self) -> Outcome {
         self.author.results(&["recover", "--new-epoch"])?;
         let words = ["send", "--to", &self.reader_id, "--message", "anew", "--wait", "archived"];
-        self.author.results(&[&words[..], &["--timeout", "60s"]].concat()).map(drop)
+        self.author.results(&[&words[..], &["--timeout", WAIT]].concat()).map(drop)
     }
 
     /// The reader has read what was sent, each once, and of the copy nothing but its new life; and
@@ -213,7 +210,10 @@ impl Round {
         }
         let place = |seq: u64| format!("MESSAGE {}@{seq} {seq}", self.author_id);
         let mut expected: Vec<_> = (0..self.sent).map(place).collect();
-        let lines = self.listener.stdout.at_hand();
+        let next = |_| self.listener.stdout.next(PATIENCE).ok().flatten();
+        let mut lines: Vec<_> = (0..=self.sent).map_while(next).collect();
+        // More than these there may not be.
+        lines.extend(self.listener.stdout.at_hand());
         let last = lines.last().cloned().unwrap_or_default();
         if last.starts_with(&format!("MESSAGE {}@", self.author_id)) && last.ends_with(".0 anew") {
             expected.push(last);
@@ -235,7 +235,7 @@ impl Drop for Round {
 }
 
 const MARK: &str = "head-mark";
-/// How often a node is asked whether it has heard.
-const TICK: Duration = Duration::from_millis(20);
+/// What `listen` and `connect` say of a node that signs nothing.
+const STALE: &str = "peermq: nothing is sent from here: ";
 /// Copies of a run that is not told how many.
 const RESTORE_COUNT: u64 = 50;

@@ -105,6 +105,8 @@ impl Work {
         self.disk.clear()?;
         self.pair.bury(report)?;
         self.pair.settle()?;
+        // Who was to take over from one that was killed may have met the full disk later than that.
+        self.pair.bury(report)?;
         self.give_leave(Leave::Nothing);
         Ok(())
     }

@@ -91,6 +91,13 @@ impl Ledger {
         Some(seq)
     }
 
+    /// A `send --json` that began with an attempt has printed these lines before it ended.
+    pub(crate) fn confirm_lines(&mut self, first: u64, lines: &[String]) {
+        for (attempt, line) in (first..).zip(lines) {
+            self.confirm_line(attempt, line);
+        }
+    }
+
     /// A listener starts; whatever is known to be archived must not be offered to it.
     pub(crate) fn listener_started(&mut self) {
         let archived = self.archived.last().map_or(0, |last| last + 1);

@@ -20,7 +20,7 @@ use crate::harness::{Options, Outcome};
 use crate::ledger::Ledger;
 use crate::program::{Node, Program};
 use crate::report::Report;
-use crate::running::Running;
+use crate::running::{Ended, Running};
 use crate::site::Pair;
 
 /// Cuts the power, 100 times unless told otherwise.
@@ -103,7 +103,7 @@ impl Cut {
         // Straight to a file: in a pipe, lines would wait that are archived already.
         let listened = OpenOptions::new().append(true).create(true).open(self.listened())?;
         let mut listen = a.command(&["listen"]);
-        let _listener = listen.stdout(listened.try_clone()?).stderr(listened).spawn()?;
+        let mut listener = listen.stdout(listened.try_clone()?).stderr(listened).spawn()?;
         follow(b.start(&["connect", &a_id])?, &told);
         let (_, texts) = Ledger::new(&b_id).attempt(TEXT_COUNT);
         let words = ["send", "--to", &a_id, "--json", "--lines", "-"];
@@ -118,6 +118,9 @@ impl Cut {
         let mut journal = fs::File::create(self.kept().join("journal"))?;
         let mut confirmed = 0;
         for line in news {
+            if let Some(status) = listener.try_wait()? {
+                return Err(format!("the listener ended by itself: {status}").into());
+            }
             writeln!(journal, "{line}")?;
             if line.starts_with('{') {
                 writeln!(acks, "{confirmed}")?;
@@ -148,7 +151,7 @@ impl Cut {
             } else if line.starts_with("MESSAGE ") {
                 pair.a.received.printed(line);
             } else {
-                pair.a.received.remarked(line);
+                pair.b.remarked(&[line.to_owned()], &mut pair.a.received);
             }
         }
         pair.inspect_a()?;
@@ -196,16 +199,25 @@ fn whole(text: &str) -> impl Iterator<Item = &str> {
     text.rsplit_once('\n').map_or("", |(whole, _)| whole).lines()
 }
 
-/// Passes on what a process prints, for as long as it runs.
+/// Passes on what a process prints, for as long as it runs, and that it has failed if it has.
 fn follow(running: Running, told: &Sender<String>) {
     let told = told.clone();
     thread::spawn(move || {
         loop {
             let result = running.stdout.next(TICK);
             let news = running.stderr.at_hand().into_iter().chain(result.clone().ok().flatten());
-            if !news.map(|line| told.send(line)).all(|sent| sent.is_ok()) || result.is_err() {
+            if !news.map(|line| told.send(line)).all(|sent| sent.is_ok()) {
                 return;
             }
+            if result.is_err() {
+                break;
+            }
+        }
+        let words = running.words.clone();
+        let ended = running.finish();
+        if !matches!(ended, Ok(Ended { status: Some(0), .. })) {
+            // Nobody listens any more when the power went first.
+            let _ = told.send(format!("peermq: {words}: {ended:?}"));
         }
     });
 }

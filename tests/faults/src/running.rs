@@ -119,7 +119,11 @@ impl Printed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StreamEnded;
 
-/// How long anything may take on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// How long anything may take on a busy machine: longer than a command that waits says it will
+/// ([`WAIT`]), so that it is the command that tells what did not come. Only a run that fails waits
+/// for it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
+/// What a `send` that waits for its receipt is given as `--timeout`.
+pub(crate) const WAIT: &str = "300s";
 /// Lines that wait for the harness to read them.
 const LINE_COUNT_MAX: usize = 1 << 20;

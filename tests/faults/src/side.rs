@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::harness::Outcome;
 use crate::ledger::Ledger;
 use crate::program::Node;
-use crate::running::{Ended, PATIENCE, Running, StreamEnded};
+use crate::running::{Ended, PATIENCE, Running, StreamEnded, WAIT};
 
 /// One node, what runs on it, and what it receives from the other.
 #[derive(Debug)]
@@ -138,7 +138,7 @@ impl Side {
             Role::Send => match self.sending.take() {
                 Some(Sending { running, first, .. }) => {
                     let ended = running.kill()?;
-                    confirm(sent, first, &ended);
+                    sent.confirm_lines(first, &ended.stdout);
                     return Ok(ended.status.is_none());
                 }
                 None => None,
@@ -229,7 +229,7 @@ impl Side {
         let Some(Sending { running, first, count }) = self.sending.take() else { return Ok(()) };
         let words = running.words.chars().take(100).collect::<String>();
         let ended = running.finish()?;
-        confirm(sent, first, &ended);
+        sent.confirm_lines(first, &ended.stdout);
         let is_whole = ended.status == Some(0)
             && ended.stderr.is_empty()
             && ended.stdout.len().try_into() == Ok(count);
@@ -284,7 +284,7 @@ impl Side {
         let (attempt, texts) = received.attempt(1);
         let text = texts.concat();
         let words =
-            ["send", "--to", to, "--json", "--wait", "archived", "--timeout", "60s", "--message"];
+            ["send", "--to", to, "--json", "--wait", "archived", "--timeout", WAIT, "--message"];
         let lines = self.node.results(&[&words[..], &[&text]].concat())?;
         let seq = lines.first().and_then(|line| received.confirm_line(attempt, line));
         seq.ok_or_else(|| "expected the place of a message".into())
@@ -308,13 +308,6 @@ impl Side {
         let count = self.inspect(sent)?;
         sent.settled(count);
         Ok(())
-    }
-}
-
-/// Takes in what a `send` has confirmed before it ended.
-fn confirm(sent: &mut Ledger, first: u64, ended: &Ended) {
-    for (attempt, line) in (first..).zip(&ended.stdout) {
-        sent.confirm_line(attempt, line);
     }
 }
 

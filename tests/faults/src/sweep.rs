@@ -5,7 +5,6 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::thread::sleep;
 use std::time::Duration;
 
 use peermq_storage::Kind;
@@ -76,7 +75,7 @@ impl Sweep<'_> {
                 |text: &str| node.command(&["send", "--to", PEER, "--json", "--message", text]);
             let (_, texts) = ledger.attempt(1);
             let (ended, reached, calls) = self.harmed(send(&texts.concat()))?;
-            confirm(&mut ledger, 0, &ended);
+            ledger.confirm_lines(0, &ended.stdout);
             if calls.is_told && calls.harmed.as_deref().is_some_and(is_vital) {
                 ledger.find(format!("it was confirmed after an error of {:?}", calls.harmed));
             }
@@ -106,7 +105,7 @@ impl Sweep<'_> {
             let input = input.to_str().ok_or("expected a path of text")?;
             let words = ["send", "--to", &pair.a.id, "--json", "--lines", input];
             let (ended, reached, _) = self.harmed(pair.b.node.command(&words))?;
-            confirm(&mut pair.a.received, first, &ended);
+            pair.a.received.confirm_lines(first, &ended.stdout);
             self.recover(&pair.b.node)?;
             pair.inspect_b()?;
             self.take_findings(&mut pair.a.received);
@@ -157,14 +156,16 @@ impl Sweep<'_> {
 
     /// Lets two nodes talk until one has ended, or all that was sent is archived.
     fn exchange(&mut self, pair: &mut Pair, traced: Traced) -> Outcome<Reached> {
+        let mut is_over = false;
         for _ in 0..PATIENCE.as_millis() / TICK.as_millis() {
-            if traced.is_over() || pair.is_archived() {
+            if is_over || pair.is_archived() {
                 break;
             }
             match traced.stdout.next(TICK) {
                 Ok(Some(line)) => pair.a.received.printed(&line),
                 Ok(None) => {}
-                Err(StreamEnded) => sleep(TICK),
+                // What it has still said, and how it ended, is looked at below.
+                Err(StreamEnded) => is_over = true,
             }
             for line in traced.stderr.at_hand() {
                 if line.starts_with("listening on ") {
@@ -174,12 +175,14 @@ impl Sweep<'_> {
             }
             pair.catch_up()?;
         }
-        if !traced.is_over() && !pair.is_archived() {
+        if !is_over && !pair.is_archived() {
             self.find("nothing comes of it".to_owned());
         }
         // What is harmed while it ends by itself need not be noticed.
         let harmed = traced.harmed().filter(|file| is_vital(file));
-        traced.terminate()?;
+        if !is_over {
+            traced.terminate()?;
+        }
         let (ended, calls) = traced.finish()?;
         ended.stdout.iter().for_each(|line| pair.a.received.printed(line));
         ended.stderr.iter().for_each(|line| pair.a.received.remarked(line));
@@ -263,13 +266,6 @@ impl Sweep<'_> {
         for found in ledger.take_findings() {
             self.report.find(format!("{}, call {}: {found}", self.name, self.at));
         }
-    }
-}
-
-/// Takes in what a `send` has confirmed before it was killed.
-fn confirm(ledger: &mut Ledger, first: u64, ended: &Ended) {
-    for (attempt, line) in (first..).zip(&ended.stdout) {
-        ledger.confirm_line(attempt, line);
     }
 }
 

@@ -45,7 +45,8 @@ pub(crate) struct Traced {
     words: String,
     pub(crate) stdout: Printed,
     pub(crate) stderr: Printed,
-    tracer: JoinHandle<Result<Calls, Errno>>,
+    /// None once its end was waited for.
+    tracer: Option<JoinHandle<Result<Calls, Errno>>>,
 }
 
 /// What became of a traced command.
@@ -73,17 +74,12 @@ impl Traced {
         let (mut child, pid) = start.recv()?;
         let stdout = Printed::new(child.stdout.take().ok_or("expected a piped standard output")?);
         let stderr = Printed::new(child.stderr.take().ok_or("expected a piped standard error")?);
-        Ok(Self { pid, harmed, words, stdout, stderr, tracer })
+        Ok(Self { pid, harmed, words, stdout, stderr, tracer: Some(tracer) })
     }
 
     /// The file whose call has failed.
     pub(crate) fn harmed(&self) -> Option<String> {
         self.harmed.get().cloned()
-    }
-
-    /// Whether it has ended, or was killed.
-    pub(crate) fn is_over(&self) -> bool {
-        self.tracer.is_finished()
     }
 
     /// Asks it to end, as a service manager does.
@@ -95,10 +91,23 @@ impl Traced {
     }
 
     /// Waits for its end; tells what it had still printed, and how many calls it made.
-    pub(crate) fn finish(self) -> Outcome<(Ended, Calls)> {
+    pub(crate) fn finish(mut self) -> Outcome<(Ended, Calls)> {
         let (stdout, stderr) = (self.stdout.rest(&self.words)?, self.stderr.rest(&self.words)?);
-        let calls = self.tracer.join().expect("a tracer does not panic")?;
+        let tracer = self.tracer.take().expect("it is waited for once");
+        let calls = tracer.join().expect("a tracer does not panic")?;
         Ok((Ended { status: calls.status, stdout, stderr }, calls))
+    }
+}
+
+impl Drop for Traced {
+    fn drop(&mut self) {
+        if let Some(tracer) = self.tracer.take() {
+            if !tracer.is_finished() {
+                // It may end by itself meanwhile.
+                let _ = kill(self.pid, Signal::SIGKILL);
+            }
+            drop(tracer.join());
+        }
     }
 }
 

@@ -22,13 +22,13 @@ pub fn find(path: Option<&Path>) -> io::Result<PathBuf> {
 }
 
 /// The program beside a harness, for the harness's tests: a build of the workspace has put it there,
-/// and a test of one package alone has it built.
+/// and a test of one package alone has it built when there is none, or one of older sources.
 ///
 /// # Errors
 /// When it cannot be built.
 pub fn beside(harness: &str) -> io::Result<PathBuf> {
     let path = Path::new(harness).with_file_name(NAME);
-    if !path.is_file() {
+    if !is_fresh(&path).unwrap_or(false) {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = Command::new(cargo);
         build.args(["build", "--locked", "--package", NAME, "--bin", NAME]);
@@ -40,6 +40,29 @@ pub fn beside(harness: &str) -> io::Result<PathBuf> {
         }
     }
     Ok(path)
+}
+
+/// Whether no source of the program is newer than it is. To ask cargo itself would have it build again
+/// with other features than the workspace's tests have.
+fn is_fresh(program: &Path) -> io::Result<bool> {
+    let made = program.metadata()?.modified()?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut folders = vec![root.join("src"), root.join("storage-adapters/src")];
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir()? {
+            let (path, metadata) = entry.and_then(|it| Ok((it.path(), it.metadata()?)))?;
+            if path.file_stem().is_some_and(|stem| stem == "tests") {
+                continue;
+            }
+            if metadata.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ext| ext == "rs") && metadata.modified()? > made
+            {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
 }
 
 const NAME: &str = "peermq";

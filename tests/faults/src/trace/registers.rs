@@ -1,4 +1,5 @@
-//! Calls that never happen: their number and their answer are changed in the caller's registers.
+//! Calls that never happen: their number and their answer are changed in the caller's registers, by
+//! the names that those of x86-64 have.
 
 use nix::errno::Errno;
 use nix::unistd::Pid;
@@ -7,7 +8,6 @@ use nix::unistd::Pid;
 ///
 /// # Errors
 /// What kept it from being changed.
-#[cfg(target_arch = "x86_64")]
 pub(super) fn forget_call(thread: Pid) -> Result<(), Errno> {
     let mut registers = nix::sys::ptrace::getregs(thread)?;
     registers.orig_rax = u64::MAX;
@@ -18,27 +18,8 @@ pub(super) fn forget_call(thread: Pid) -> Result<(), Errno> {
 ///
 /// # Errors
 /// What kept it from being changed.
-#[cfg(target_arch = "x86_64")]
 pub(super) fn answer(thread: Pid, error: u64) -> Result<(), Errno> {
     let mut registers = nix::sys::ptrace::getregs(thread)?;
     registers.rax = error.wrapping_neg();
     nix::sys::ptrace::setregs(thread, registers)
-}
-
-/// Registers have other names elsewhere.
-///
-/// # Errors
-/// Always.
-#[cfg(not(target_arch = "x86_64"))]
-pub(super) fn forget_call(_: Pid) -> Result<(), Errno> {
-    Err(Errno::ENOSYS)
-}
-
-/// Registers have other names elsewhere.
-///
-/// # Errors
-/// Always.
-#[cfg(not(target_arch = "x86_64"))]
-pub(super) fn answer(_: Pid, _: u64) -> Result<(), Errno> {
-    Err(Errno::ENOSYS)
 }
