@@ -17,6 +17,7 @@ use super::dispatch::LogKey;
 use super::error::QueueError;
 use super::peer_book::PeerBook;
 use super::place::Place;
+use super::received::moved::Settling;
 use super::received::sets::Mark;
 use super::sent::deliveries::Delivery;
 use super::sent::outbox::Outbox;
@@ -201,7 +202,8 @@ impl Queue {
         if pass.intent == Intent::Free {
             for run in lapsed.iter() {
                 let seqs = run.start..=run.end.saturating_sub(1);
-                self.mark_one(&Place { from: id, epoch: key.epoch, seqs }, Mark::Rejected)?;
+                let place = Place { from: id, epoch: key.epoch, seqs };
+                self.mark_one(&place, Settling::Marked(Mark::Rejected))?;
             }
         }
         let floor = self.reclaim.received_floors.entry(key).or_default();

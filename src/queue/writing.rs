@@ -13,6 +13,7 @@ use super::peer_book::PeerState;
 use super::place::{Cost, Place};
 use super::quota::Quota;
 use super::received::inbox::Taken;
+use super::received::moved::Settling;
 use super::received::sets::Mark;
 use super::sent::deliveries::Merged;
 use super::sent::outbox::Sent;
@@ -158,7 +159,7 @@ impl Queue {
             self.watch(checked)?;
         }
         for place in places {
-            let marked = self.mark_one(place, to);
+            let marked = self.mark_one(place, Settling::Marked(to));
             self.watch(marked)?;
         }
         Ok(())
@@ -206,13 +207,13 @@ impl Queue {
         Ok(())
     }
 
-    pub(super) fn mark_one(&mut self, place: &Place, to: Mark) -> Result<(), QueueError> {
+    pub(super) fn mark_one(&mut self, place: &Place, to: Settling) -> Result<(), QueueError> {
         let Some(key) = self.log_key(&place.from, place.epoch) else { return Ok(()) };
         let moved = self.inbox.mark(&*self.store, &mut self.batch, key, place.range(), to)?;
         for run in moved.from_unread.iter() {
             self.dispatch.settle(key, &run);
         }
-        if !to.is_kept() {
+        if !matches!(to, Settling::Marked(Mark::Archived) | Settling::Recalled) {
             self.litter(moved.from_unread.count() + moved.from_archived.count());
         }
         if !moved.from_unread.is_empty() {

@@ -6,7 +6,7 @@ use peermq_storage::{Batch, Store};
 
 use super::author_log::AuthorLog;
 use super::inbox::Inbox;
-use super::moved::Moved;
+use super::moved::{Moved, Settling};
 use super::sets::{Kind, Mark};
 use crate::planted;
 use crate::queue::dispatch::LogKey;
@@ -21,7 +21,7 @@ impl Inbox {
         batch: &mut Batch,
         key: LogKey,
         seqs: Range<u64>,
-        to: Mark,
+        to: Settling,
     ) -> Result<Moved, QueueError> {
         let Some(log) = self.logs.get_mut(&key) else { return Ok(Moved::default()) };
         let moved = log.sets.mark(store, seqs, to)?;

@@ -7,6 +7,16 @@ use crate::planted;
 use crate::queue::bitmaps::Chunk;
 use crate::types::Ranges;
 
+/// Why entries leave their set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::queue) enum Settling {
+    /// They are marked.
+    Marked(Mark),
+    /// They were archived before this store forgot so. Those without a body are cleared: a reader was
+    /// done with them.
+    Recalled,
+}
+
 /// What a mark changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::queue) struct Moved {
@@ -33,15 +43,16 @@ impl Moved {
 pub(in crate::queue) fn mark(
     chunk: &mut Chunk<6>,
     piece: &Range<u64>,
-    to: Mark,
+    to: Settling,
     moved: &mut Moved,
 ) {
     let (usable_to, missing_to) = match to {
-        Mark::Unread => return,
-        Mark::Archived => (Some(Kind::Archived), None),
-        Mark::Cleared => (Some(Kind::Cleared), Some(Kind::Gone)),
-        Mark::Rejected => (Some(Kind::Rejected), Some(Kind::Rejected)),
-        Mark::Gone => (None, Some(Kind::Gone)),
+        Settling::Marked(Mark::Unread) => return,
+        Settling::Marked(Mark::Archived) => (Some(Kind::Archived), None),
+        Settling::Marked(Mark::Cleared) => (Some(Kind::Cleared), Some(Kind::Gone)),
+        Settling::Marked(Mark::Rejected) => (Some(Kind::Rejected), Some(Kind::Rejected)),
+        Settling::Marked(Mark::Gone) => (None, Some(Kind::Gone)),
+        Settling::Recalled => (Some(Kind::Archived), Some(Kind::Cleared)),
     };
     let missing = all(chunk, Kind::Missing, piece);
     let held = all(chunk, Kind::Held, piece);
@@ -59,7 +70,7 @@ pub(in crate::queue) fn mark(
         moved.from_unread.union(&missing);
         moved.missing.union(&missing);
     }
-    if to == Mark::Cleared {
+    if to == Settling::Marked(Mark::Cleared) {
         let archived = all(chunk, Kind::Archived, piece);
         remove(chunk, Kind::Archived, &archived);
         if !planted::is("resurrected-clear") {
@@ -68,7 +79,7 @@ pub(in crate::queue) fn mark(
         ended.union(&archived);
         moved.from_archived.union(&archived);
     }
-    if to != Mark::Archived {
+    if usable_to != Some(Kind::Archived) {
         let freed = held.intersection(&ended);
         remove(chunk, Kind::Held, &freed);
         moved.freed.union(&freed);

@@ -7,6 +7,7 @@
 
 use super::author_log::AuthorLog;
 use super::inbox::{Inbox, Usability};
+use super::moved::Settling;
 use super::sets::{Kind, Mark};
 use crate::limits::{EPOCH_COUNT_MAX, RECALLED_RANGE_COUNT_MAX};
 use crate::queue::Queue;
@@ -44,7 +45,8 @@ impl Queue {
         let key = LogKey { author: self.peers.meet(peer)?, epoch };
         let archived = receipt.archived.to_ranges();
         let end = self.inbox.logs.get(&key).map_or(0, AuthorLog::durable);
-        for (set, to) in [(&archived, Mark::Archived), (&receipt.rejected, Mark::Rejected)] {
+        let rejecting = Settling::Marked(Mark::Rejected);
+        for (set, to) in [(&archived, Settling::Recalled), (&receipt.rejected, rejecting)] {
             let here = set.within(0..end);
             let places =
                 here.iter().map(|run| Place { from: *peer, epoch, seqs: run.start..=run.end - 1 });

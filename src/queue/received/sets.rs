@@ -18,7 +18,7 @@ use std::ops::Range;
 
 use peermq_storage::{Batch, Store};
 
-use super::moved::{Moved, mark};
+use super::moved::{Moved, Settling, mark};
 use crate::limits::RECENT_RUN_COUNT_MAX;
 use crate::log::layout;
 use crate::queue::bitmaps::{Bitmaps, Chunk, Rows};
@@ -231,14 +231,14 @@ impl Sets {
         &mut self,
         store: &dyn Store,
         seqs: Range<u64>,
-        to: Mark,
+        to: Settling,
     ) -> Result<Moved, QueueError> {
         let mut moved = Moved::default();
         for piece in pieces(seqs) {
             self.bitmaps.edit(store, piece.start, |chunk| mark(chunk, &piece, to, &mut moved))?;
         }
         match (to, &mut self.recent) {
-            (Mark::Archived, Some(recent)) => recent.union(&moved.from_unread),
+            (Settling::Marked(Mark::Archived), Some(recent)) => recent.union(&moved.from_unread),
             _ if moved.is_empty() => (),
             _ => self.recent = None,
         }
@@ -436,7 +436,7 @@ mod tests {
                 }
             }
             for (seqs, to, reopen) in steps {
-                let moved = sets.mark(&store, seqs.clone(), to).unwrap();
+                let moved = sets.mark(&store, seqs.clone(), Settling::Marked(to)).unwrap();
                 let mut expected = Moved::default();
                 for seq in seqs {
                     let (before, one) = (model[&seq], seq..seq + 1);
@@ -484,7 +484,8 @@ mod tests {
     #[test]
     fn full_chunks_are_passed_over() {
         let (store, mut sets) = (MemoryStore::new(), Sets::new(1, Epoch(1)));
-        sets.mark(&store, 0..2 * CHUNK_SEQ_COUNT + 5, Mark::Archived).unwrap();
+        let archived = Settling::Marked(Mark::Archived);
+        sets.mark(&store, 0..2 * CHUNK_SEQ_COUNT + 5, archived).unwrap();
         let first = sets.first_unread(&store, 0..3 * CHUNK_SEQ_COUNT).unwrap();
         assert_eq!(first, Some(Seq(2 * CHUNK_SEQ_COUNT + 5)));
         assert_eq!(sets.first_unread(&store, 0..2 * CHUNK_SEQ_COUNT + 5).unwrap(), None);

@@ -24,7 +24,7 @@ fn reader_of_long() -> (Node, Node) {
     (author, reader)
 }
 
-fn hold(
+pub(super) fn hold(
     author: &Node,
     reader: &mut Node,
     seq: u64,

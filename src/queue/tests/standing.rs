@@ -1,8 +1,10 @@
 //! Stores that were set back, what peers give back to them, and new lives.
 
+use super::long_bodies::{hold, send_long};
 use super::*;
 use crate::log::{Announcement, Item, Tip};
 use crate::sync::Returned;
+use crate::sync::body::Progress;
 
 const SALT: Salt = Salt([5; 16]);
 
@@ -186,6 +188,32 @@ fn a_restored_receiver_does_not_offer_again_what_it_had_archived() {
     assert!([1, 2, 7].into_iter().all(|seq| archived.contains(seq)));
     reader.crash();
     assert_eq!(reader.take(1, 99), [0, 3, 4]);
+}
+
+#[test]
+fn a_restored_receiver_fetches_no_body_again_whose_message_it_had_archived() {
+    let (mut author, mut reader) = author_and_reader();
+    send_long(&mut author, reader.id(), 5_000);
+    author.queue.commit().unwrap();
+    reader.receive_all(&mut author);
+    let old = Arc::new(copy(&reader.store));
+    hold(&author, &mut reader, 0, 0, &[5_000], Progress::Whole).unwrap();
+    reader.mark(author.id(), 0..=0, Mark::Archived).unwrap();
+    let epoch = author.queue.epoch();
+    let receipts = reader.queue.receipts(&author.id(), epoch).unwrap().receipts;
+    let receipts: Vec<_> = receipts.into_iter().map(|it| it.sign(&reader.identity)).collect();
+
+    reader.store = old;
+    reader.crash();
+    assert_eq!(reader.queue.wanted(&author.id()).unwrap().len(), 1);
+    let returned = Returned { head: None, receipts };
+    reader.queue.recall(&author.id(), &returned).unwrap();
+    reader.queue.commit().unwrap();
+    assert_eq!(reader.queue.wanted(&author.id()).unwrap(), []);
+    assert!(reader.take(1, 99).is_empty());
+    assert_eq!(reader.figures(author.id()).unread, 0);
+    let told = reader.queue.opening(&author.id()).unwrap().held.pop().unwrap().receipts;
+    assert!(told[0].archived.to_ranges().contains(0), "what it says now is what it said");
 }
 
 fn copy(store: &MemoryStore) -> MemoryStore {
