@@ -22,6 +22,7 @@ pub(crate) enum Demand {
     Readable,
 }
 
+#[cfg(feature = "redb")]
 impl Demand {
     /// Whether the files must be those of a store that was closed.
     pub(crate) fn is_of_clean(self) -> bool {
