@@ -103,7 +103,7 @@ impl Queue {
     }
 
     /// Signs nothing from now on.
-    pub const fn suspend(&mut self, stale: Stale) {
+    pub fn suspend(&mut self, stale: Stale) {
         if !planted::is("never-stale") {
             self.stale = Some(stale);
         }
