@@ -339,13 +339,14 @@ impl Session {
 
     /// The store told what it holds of the peer's log: the peer may know, and may send more.
     fn on_receipts(&mut self, read: Receipts, now: Instant) {
-        let log = self.incoming.iter_mut().find(|log| log.epoch() == read.epoch);
-        let credit = log.and_then(|log| log.credit(read.room, now));
+        // What one life has freed, others may have waited for.
+        let credits = self.incoming.iter_mut().filter_map(|log| log.credit(read.room, now));
+        let credits: Vec<_> = credits.collect();
         self.transmit_receipts(read.receipts, now);
         if read.more {
             self.on_local_marks(read.epoch);
         }
-        if let Some(credit) = credit {
+        for credit in credits {
             self.transmit(&Message::Credit(credit), now);
         }
     }

@@ -40,6 +40,8 @@ pub(super) struct End {
     /// Frames on their way out.
     pub(super) frames: VecDeque<Frame>,
     pub(super) room: u64,
+    /// Lives of this end's log that have ended, empty.
+    pub(super) ended: Vec<Life>,
     /// The logs of others that this end follows.
     pub(super) followed: Vec<Followed>,
     /// Heads that were to be compared.
@@ -82,6 +84,7 @@ impl End {
             loads: VecDeque::new(),
             frames: VecDeque::new(),
             room: u64::MAX,
+            ended: Vec::new(),
             followed: Vec::new(),
             heads: Vec::new(),
             forks: Vec::new(),
@@ -213,7 +216,8 @@ impl End {
                     checkpoints: Vec::new(),
                 };
                 Loaded::Opening(Opening {
-                    lives: vec![Life { epoch: EPOCH, length: self.log.length() }],
+                    lives: [&[Life { epoch: EPOCH, length: self.log.length() }][..], &self.ended]
+                        .concat(),
                     head: self.head,
                     receipts: self.receipts.clone(),
                     held: if known { vec![held] } else { Vec::new() },
@@ -228,6 +232,10 @@ impl End {
                 let budget = ChunkBudget { bytes: budget, items: 4_096, checkpoints: &checkpoints };
                 let chunk = self.log.chunk(&self.store, &recipient, from, &budget).unwrap();
                 Loaded::Chunk { epoch, from, chunk }
+            }
+            Load::Receipts { epoch, .. } if epoch != EPOCH => {
+                let (receipts, room) = (Vec::new(), self.room);
+                Loaded::Receipts(Receipts { epoch, receipts, more: false, room })
             }
             Load::Receipts { .. } => Loaded::Receipts(self.receipts()),
         }

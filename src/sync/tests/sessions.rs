@@ -7,7 +7,7 @@ use crate::limits::{
 };
 use crate::log::{Head, Item};
 use crate::sync::*;
-use crate::types::{Id, Instant, Recipient, Seq};
+use crate::types::{Epoch, Id, Instant, Recipient, Seq};
 
 const BOTH: [Grant; 2] = [Grant::Receive, Grant::Receive];
 
@@ -143,6 +143,22 @@ fn a_full_quota_holds_chunks_back_and_loses_none() {
     ends[1].handle(Input::LocalMarks(EPOCH));
     settle(&mut ends);
     assert_eq!(ends[1].texts(), ["one"]);
+}
+
+#[test]
+fn room_that_one_life_frees_lets_the_others_go_on() {
+    let earlier = Epoch(EPOCH.0 - 1);
+    let mut ends = End::pair(BOTH);
+    ends[0].ended = vec![Life { epoch: earlier, length: 0 }];
+    ends[1].room = 0;
+    let b = ends[1].id;
+    ends[0].append(&[(to(b), "of the later life")]);
+    open(&mut ends);
+    assert!(ends[1].entries.is_empty());
+    ends[1].room = 1;
+    ends[1].handle(Input::LocalMarks(earlier));
+    settle(&mut ends);
+    assert_eq!(ends[1].texts(), ["of the later life"]);
 }
 
 #[test]
