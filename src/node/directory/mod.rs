@@ -6,6 +6,8 @@
 //! | `lock` | the process id of the directory's node, who holds a lock on it |
 //! | `format` | the directory's version and its store's name |
 //! | `store/` | the store |
+//! | `aside/` | what a repair has taken out |
+//! | `store.salvaged/`, `store.scratch/` | a repair at work on a store that does not open |
 //! | `head-mark` | how far the log had come, apart from the store |
 //! | `poison` | which boot saw a sync fail |
 //! | `port` | the port that was listened on last |

@@ -182,14 +182,10 @@ impl Sets {
         kinds: &[Kind],
         window: Range<u64>,
     ) -> Result<Option<Seq>, QueueError> {
-        for piece in pieces(window) {
-            let chunk = self.bitmaps.chunk(store, piece.start)?;
-            let first = end_of_runs(chunk, kinds, &piece);
-            if first < piece.end {
-                return Ok(Some(Seq(first)));
-            }
-        }
-        Ok(None)
+        self.first_of(store, window, |chunk, piece| {
+            let first = end_of_runs(chunk, kinds, piece);
+            (first < piece.end).then_some(first)
+        })
     }
 
     /// The lowest seq of a window that is in one of the sets.
@@ -199,10 +195,21 @@ impl Sets {
         kinds: &[Kind],
         window: Range<u64>,
     ) -> Result<Option<Seq>, QueueError> {
+        self.first_of(store, window, |chunk, piece| {
+            let firsts = kinds.iter().filter_map(|kind| chunk.runs(kind.index(), piece).next());
+            firsts.map(|run| run.start).min()
+        })
+    }
+
+    /// The first seq that is found in the pieces of a window.
+    fn first_of(
+        &mut self,
+        store: &dyn Store,
+        window: Range<u64>,
+        find: impl Fn(&Chunk<6>, &Range<u64>) -> Option<u64>,
+    ) -> Result<Option<Seq>, QueueError> {
         for piece in pieces(window) {
-            let chunk = self.bitmaps.chunk(store, piece.start)?;
-            let firsts = kinds.iter().filter_map(|kind| chunk.runs(kind.index(), &piece).next());
-            if let Some(first) = firsts.map(|run| run.start).min() {
+            if let Some(first) = find(self.bitmaps.chunk(store, piece.start)?, &piece) {
                 return Ok(Some(Seq(first)));
             }
         }
