@@ -239,7 +239,7 @@ pub fn lives(store: &dyn Store) -> Result<Vec<Epoch>, LogError> {
     let mut from = Some(Epoch(0));
     while let Some(epoch) = from {
         let keys = layout::own_lives_from(epoch);
-        let Some((key, _)) = store.scan(keys.as_range()).next().transpose()? else { break };
+        let Some(key) = store.keys(keys.as_range()).next().transpose()? else { break };
         let Some(found) = layout::own_block_epoch(&key) else { break };
         lives.push(found);
         from = found.0.checked_add(1).map(Epoch);

@@ -112,7 +112,7 @@ pub fn staged_chunk(
 }
 
 /// The long bodies of which there is a chunk, those among them that belong to no entry yet or no more
-/// aside. Reads one chunk of each.
+/// aside. Reads none.
 ///
 /// # Errors
 /// [`LogError::Store`].
@@ -121,7 +121,7 @@ pub fn settled_bodies(store: &dyn Store) -> Result<Vec<Salt>, LogError> {
     let mut from = Some(Salt([0; 16]));
     while let Some(least) = from {
         let keys = layout::own_bodies_from(&least);
-        let Some((key, _)) = store.scan(keys.as_range()).next().transpose()? else { break };
+        let Some(key) = store.keys(keys.as_range()).next().transpose()? else { break };
         let Some(salt) = layout::own_body_of(&key) else { break };
         if store.get(&layout::staging(&salt))?.is_none() {
             bodies.push(salt);
@@ -139,12 +139,12 @@ pub fn settled_bodies(store: &dyn Store) -> Result<Vec<Salt>, LogError> {
 /// [`LogError::Store`].
 pub fn sweep_staged(store: &dyn Store) -> Result<u64, LogError> {
     let mut swept = 0;
-    for mark in store.scan(layout::stagings().as_range()) {
-        let (mark, _) = mark?;
+    for mark in store.keys(layout::stagings().as_range()) {
+        let mark = mark?;
         let Some(salt) = mark.last_chunk().map(|salt| Salt(*salt)) else { continue };
         let mut batch = Batch::new();
-        for chunk in store.scan(layout::own_chunks(&salt).as_range()) {
-            batch.remove(chunk?.0);
+        for chunk in store.keys(layout::own_chunks(&salt).as_range()) {
+            batch.remove(chunk?);
             swept += 1;
             if batch.size() >= BODY_BATCH_SIZE_MAX {
                 store.commit(std::mem::take(&mut batch))?;

@@ -6,6 +6,21 @@
 //! tally; of a mark, the tally, and the set chunks that change when it cannot tell of them. Many steps
 //! share a batch.
 //!
+//! # Large values
+//!
+//! Keys from `80` on are of large values. A store keeps one with a byte 0 before it; when a batch has
+//! 262 144 bytes of them or more, they lie one after the other in a file `apart/` and a number, in the
+//! directory of the store's files, and the store keeps where. Keys that begin with `ff` are its own.
+//!
+//! | key in the store | value |
+//! |---|---|
+//! | from `80` to `fe` | 1, number of the file 8, place in it 4, length 4, CRC-32 (IEEE 802.3) of the value 4 |
+//! | `ff`, number of a file 8 | how many values of it are in use, 4 |
+//!
+//! A file is synced, and its name, before the batch that points into it, and goes when the batch that
+//! took the last value of it away is durable. One of which the store knows nothing goes at the next
+//! open, and one in which a value could not be read is called `N.damaged` in place of going.
+//!
 //! # Own block
 //!
 //! Key: `10`, epoch 8, LAST index 8. The entries of one commit: at most 256, and 65 536 bytes.
@@ -114,7 +129,7 @@
 //!
 //! # Own body chunk, staging mark
 //!
-//! Key of a chunk: `13`, salt 16, chunk number 4. Value: 32 768 sealed bytes, the last chunk less.
+//! Key of a chunk: `80`, salt 16, chunk number 4. Value: 32 768 sealed bytes, the last chunk less.
 //! Key of a mark: `14`, salt 16. Value: empty. The mark is there until the entry with that salt is
 //! committed, and again from the batch on in which the entry becomes gone until its chunks are
 //! removed, the last ones first; an open removes marks and their chunks.
@@ -207,7 +222,7 @@
 //!
 //! # Received body chunk, received body, useless body
 //!
-//! Key of a chunk: `22`, author number 4, epoch 8, recipient 33, seq 8, chunk number 4. Value:
+//! Key of a chunk: `81`, author number 4, epoch 8, recipient 33, seq 8, chunk number 4. Value:
 //! 32 768 sealed bytes, the last chunk less.
 //!
 //! Key of a body: `28`, author number 4, epoch 8, seq 8. Value: chunks held 4, bytes held 8; from the

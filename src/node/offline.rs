@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use peermq_storage::{Kind, OpenError, Shrunk, Store};
+use peermq_storage::{Kind, OpenError, Shrunk, Store, StoreError};
 
 use super::clock::Clock;
 use super::directory::{Directory, DirectoryError, Lock};
@@ -123,7 +123,10 @@ impl Offline {
             File::options().append(true).open(&path).map_err(DirectoryError::at(&path))?;
         let (mut records, mut bytes) = (RecordWriter::default(), Vec::new());
         for key in keys {
-            let value = self.store.get(key).map_err(QueueError::from)?;
+            let value = match self.store.get(key) {
+                Err(StoreError::Corrupt(_)) => None,
+                value => value.map_err(QueueError::from)?,
+            };
             records.push(&mut bytes, key, value.as_deref());
             if bytes.len() >= BACKUP_PIECE_SIZE {
                 file.write_all(&bytes).map_err(DirectoryError::at(&path))?;

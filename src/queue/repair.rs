@@ -171,8 +171,8 @@ impl Repair {
         ranges: impl IntoIterator<Item = Keys>,
     ) -> Result<(), QueueError> {
         for keys in ranges {
-            for pair in store.scan(keys.as_range()) {
-                self.aside.push(pair?.0);
+            for key in store.keys(keys.as_range()) {
+                self.aside.push(key?);
             }
         }
         Ok(())

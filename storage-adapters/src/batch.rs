@@ -1,5 +1,7 @@
 //! One atomic and durable step: puts and removals, bounded.
 
+use std::ops::RangeInclusive;
+
 use bytes::Bytes;
 use thiserror::Error;
 
@@ -7,6 +9,10 @@ use thiserror::Error;
 pub const KEY_SIZE_MAX: usize = 128;
 /// Bytes of a value: far under the size from which sled writes a file of its own per value.
 pub const VALUE_SIZE_MAX: usize = 65_536;
+/// First bytes of the keys of large values: parts of what is written once and dropped as a whole.
+pub const LARGE_KEYS: RangeInclusive<u8> = 0x80..=0xfe;
+/// First byte of the keys that adapters have for themselves.
+pub(crate) const HIDDEN_KEYS: u8 = 0xff;
 /// Bytes of a batch, keys and values together: what every adapter commits as one step.
 pub const BATCH_SIZE_MAX: usize = 8 << 20;
 
@@ -24,6 +30,9 @@ pub enum BatchError {
     /// A key is too long or empty.
     #[error("expected a key of 1 to {KEY_SIZE_MAX} bytes, got {0}")]
     Key(usize),
+    /// A key is not the caller's to use.
+    #[error("expected a key whose first byte is below {HIDDEN_KEYS:#x}")]
+    Hidden,
     /// A value is too long.
     #[error("expected a value of at most {VALUE_SIZE_MAX} bytes, got {0}")]
     Value(usize),
@@ -89,6 +98,9 @@ impl Batch {
         for (key, value) in self.steps() {
             if key.is_empty() || key.len() > KEY_SIZE_MAX {
                 return Err(BatchError::Key(key.len()));
+            }
+            if key.first() == Some(&HIDDEN_KEYS) {
+                return Err(BatchError::Hidden);
             }
             if let Some(value) = value
                 && value.len() > VALUE_SIZE_MAX

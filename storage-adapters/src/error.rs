@@ -33,7 +33,6 @@ pub enum StoreError {
     Poisoned,
 }
 
-#[cfg(any(feature = "fjall", feature = "redb", feature = "sled"))]
 impl StoreError {
     /// What a failed write means: a full disk, or one that cannot be trusted.
     pub(crate) fn write(error: io::Error) -> Self {

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::directory::Directory;
 use crate::open::seal;
 use crate::poison::Poison;
-use crate::{Batch, Bytes, Scan, Store, StoreError};
+use crate::{Batch, Bytes, Keys, Scan, Store, StoreError};
 
 /// An engine in its directory, held to the contract.
 #[derive(Debug)]
@@ -70,6 +70,13 @@ impl Store for Guarded {
         contained_scan(self.engine(), range)
     }
 
+    fn keys(&self, range: Range<&[u8]>) -> Keys<'_> {
+        if range.start >= range.end {
+            return Box::new(std::iter::empty());
+        }
+        contained_items(|| self.engine().keys(range))
+    }
+
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         batch.check()?;
         let mut writer = self.writer();
@@ -115,43 +122,52 @@ impl Writer {
     }
 }
 
-/// A scan that ends at its first error or panic.
-struct Contained<'a> {
-    scan: Option<Scan<'a>>,
-}
-
 /// A scan of an engine that ends at its first error or panic.
 pub(crate) fn contained_scan<'a>(engine: &'a dyn Store, range: Range<&[u8]>) -> Scan<'a> {
-    match contained(|| engine.scan(range)) {
-        Ok(scan) => Box::new(Contained { scan: Some(scan) }),
+    contained_items(|| engine.scan(range))
+}
+
+/// What an engine yields, up to its first error or panic.
+fn contained_items<'a, T: 'a>(items: impl FnOnce() -> Items<'a, T>) -> Items<'a, T> {
+    match contained(items) {
+        Ok(items) => Box::new(Contained { items: Some(items) }),
         Err(panic) => Box::new(std::iter::once(Err(StoreError::Corrupt(panic)))),
     }
 }
 
-type Item = Result<(Bytes, Bytes), StoreError>;
+/// What an engine yields from either end.
+type Items<'a, T> = Box<dyn DoubleEndedIterator<Item = Result<T, StoreError>> + 'a>;
 
-impl<'a> Contained<'a> {
-    fn step(&mut self, step: impl FnOnce(&mut Scan<'a>) -> Option<Item>) -> Option<Item> {
-        let scan = self.scan.as_mut()?;
+/// What ends at its first error or panic.
+struct Contained<'a, T> {
+    items: Option<Items<'a, T>>,
+}
+
+impl<'a, T> Contained<'a, T> {
+    fn step(
+        &mut self,
+        step: impl FnOnce(&mut Items<'a, T>) -> Option<Result<T, StoreError>>,
+    ) -> Option<Result<T, StoreError>> {
+        let items = self.items.as_mut()?;
         let item =
-            contained(|| step(scan)).unwrap_or_else(|panic| Some(Err(StoreError::Corrupt(panic))));
+            contained(|| step(items)).unwrap_or_else(|panic| Some(Err(StoreError::Corrupt(panic))));
         if !matches!(item, Some(Ok(_))) {
-            self.scan = None;
+            self.items = None;
         }
         item
     }
 }
 
-impl Iterator for Contained<'_> {
-    type Item = Item;
+impl<T> Iterator for Contained<'_, T> {
+    type Item = Result<T, StoreError>;
 
-    fn next(&mut self) -> Option<Item> {
+    fn next(&mut self) -> Option<Self::Item> {
         self.step(Iterator::next)
     }
 }
 
-impl DoubleEndedIterator for Contained<'_> {
-    fn next_back(&mut self) -> Option<Item> {
+impl<T> DoubleEndedIterator for Contained<'_, T> {
+    fn next_back(&mut self) -> Option<Self::Item> {
         self.step(DoubleEndedIterator::next_back)
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::apart::Apart;
 use crate::directory::Directory;
 use crate::guard::{Guarded, contained};
 use crate::kind::available_names;
@@ -156,10 +157,11 @@ fn open_marked(
     Ok((engine, engine_dir, poison, health))
 }
 
-/// The bare engine in a directory of its own, made when the directory is empty.
+/// The engine in a directory of its own, made when the directory is empty.
 pub(crate) fn engine(kind: Kind, path: &Path, demand: Demand) -> Result<Box<dyn Store>, OpenError> {
-    contained(|| bare_engine(kind, path, demand))
-        .unwrap_or_else(|panic| Err(OpenError::Corrupt(panic)))
+    let opened = contained(|| Apart::open(bare_engine(kind, path, demand)?, path, demand));
+    let whole = opened.unwrap_or_else(|panic| Err(OpenError::Corrupt(panic)))?;
+    Ok(Box::new(whole))
 }
 
 /// Closes an engine: an error of the disk at its last write is no reason to panic.

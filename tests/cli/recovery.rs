@@ -174,6 +174,32 @@ fn a_damaged_row_is_found_set_aside_and_the_node_goes_on() {
 }
 
 #[test]
+fn a_long_message_in_a_damaged_file_comes_again_after_a_repair() {
+    let machine = Machine::new();
+    let (a, b) = machine.pair();
+    let texts = ["x".repeat(300_000), "y".repeat(300_000)];
+    let lines = write(&machine.path("lines"), texts.join("\n"));
+    b.succeeds(&["send", "--to", &a.id(), "--lines", &lines]);
+    let (listener, connection) =
+        (a.start(&["listen", "--no-archive"]), b.start(&["connect", &a.id()]));
+    listener.expect(&b.id(), 0, &[&texts[0], &texts[1]]);
+    drop((listener, connection));
+    let files = a.directory.join("store/sled-1/apart");
+    let file = files.join("0");
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[100_000] ^= 1;
+    write(&file, bytes);
+
+    let ended = a.run(&["check"]);
+    assert_eq!(ended.status, Some(1), "{ended:?}");
+    a.succeeds(&["repair"]);
+    a.succeeds(&["check"]);
+    assert!(files.join("0.damaged").exists(), "what is left of it is kept");
+    let (listener, _connection) = (a.listen(), b.start(&["connect", &a.id()]));
+    listener.expect(&b.id(), 0, &[&texts[0], &texts[1]]);
+}
+
+#[test]
 fn a_store_that_does_not_open_is_set_aside_and_peers_send_again() {
     let machine = Machine::new();
     let (a, b) = machine.pair();

@@ -40,7 +40,7 @@ over_each_transport! {
             let [store, poison] = ["store", "poison"].map(|name| path.join(name));
             let kind = peermq_storage::Kind::available()[0];
             let store = peermq_storage::open(kind, &store, &poison).unwrap().store;
-            assert_eq!(store.scan(&[0x13]..&[0x14]).count(), 4, "those of the second text");
+            assert_eq!(store.scan(&[0x80]..&[0x81]).count(), 4, "those of the second text");
         };
         a.restart_after(chunk_count).await;
     }

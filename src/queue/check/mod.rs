@@ -93,14 +93,14 @@ fn check_epoch(
 /// The lives of authors' logs of which there is an author row or a block.
 fn received_lives(store: &dyn Store) -> Result<Vec<LogKey>, QueueError> {
     let mut lives = Vec::new();
-    for row in store.scan(layout::authors().as_range()) {
-        let life = layout::author_of(&row?.0);
+    for row in store.keys(layout::authors().as_range()) {
+        let life = layout::author_of(&row?);
         lives.extend(life.map(|(author, epoch)| LogKey { author, epoch }));
     }
     let mut next = Some((0, Epoch(0)));
     while let Some((author, epoch)) = next {
         let keys = layout::received_lives_from(author, epoch);
-        let Some((key, _)) = store.scan(keys.as_range()).next().transpose()? else { break };
+        let Some(key) = store.keys(keys.as_range()).next().transpose()? else { break };
         let Some((author, epoch)) = layout::author_of(&key) else { break };
         lives.push(LogKey { author, epoch });
         let later = epoch.0.checked_add(1).map(|epoch| (author, Epoch(epoch)));

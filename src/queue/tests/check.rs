@@ -318,7 +318,7 @@ fn the_long_bodies_of_a_log_are_set_aside_with_it() {
     reader.receive_all(&mut author);
     let chunks = |node: &Node| {
         let keys = rows(node).into_iter().map(|(key, _)| key);
-        keys.filter(|key| key[0] == 0x13).collect::<Vec<_>>()
+        keys.filter(|key| key[0] == 0x80).collect::<Vec<_>>()
     };
     let [chunk] = &chunks(&author)[..] else { panic!("one chunk holds the body") };
     let damaged = rows(&author).into_iter().rfind(|(key, _)| key[0] == 0x10).unwrap().0;

@@ -15,15 +15,18 @@ const GOLDEN: &str = include_str!("../../../tests/golden/queue.txt");
 fn every_row_is_what_it_always_was() {
     let (author, reader) = nodes();
     let mut found = String::new();
-    // The log's own rows have golden lines of their own.
     let all = &[0x20][..]..&[0xff];
     let tallies = &[0x27][..]..&[0x28];
     let nodes = [("author", author, all.clone()), ("reader", reader, all)];
     for (name, node, keys) in nodes.into_iter().chain([("archiver", archiver(), tallies)]) {
         for pair in node.store.scan(keys) {
             let (key, row) = pair.unwrap();
+            if key[0] == 0x80 {
+                // The log's own rows have golden lines of their own.
+                continue;
+            }
             // A body chunk is as it was sealed.
-            let row = if key[0] == 0x22 { row.slice(..1) } else { row };
+            let row = if key[0] == 0x81 { row.slice(..1) } else { row };
             writeln!(found, "{name} {} = {}", hex::encode(key), hex::encode(row)).unwrap();
         }
     }

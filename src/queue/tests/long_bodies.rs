@@ -45,7 +45,7 @@ fn stored_below(author: &Node, reader: &mut Node) -> u64 {
 
 /// Chunks and rows of received bodies in the reader's store.
 fn leftovers(reader: &Node) -> usize {
-    reader.store.scan(&[0x22]..&[0x23]).count() + reader.store.scan(&[0x28]..&[0x2a]).count()
+    reader.store.scan(&[0x81]..&[0x82]).count() + reader.store.scan(&[0x28]..&[0x2a]).count()
 }
 
 #[test]
