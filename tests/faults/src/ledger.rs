@@ -305,9 +305,11 @@ impl Ledger {
     }
 }
 
-/// The text of an attempt: most are short, some have chunks of their own on disk, a few have two.
+/// The text of an attempt: most are short, some have chunks of their own on disk, a few have two, and
+/// a very few so many that they lie in a file.
 fn text(attempt: u64) -> String {
     let size = match attempt {
+        _ if attempt % 97 == 5 => 300_000,
         _ if attempt % 61 == 60 => 40_000,
         _ if attempt % 17 == 16 => 5_000,
         _ => usize::try_from(attempt * 7_919 % 300).expect("a remainder of 300"),

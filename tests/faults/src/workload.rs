@@ -1,7 +1,8 @@
 //! Numbered batches: what a store must hold after batch n is known from n alone.
 //!
 //! Batch n sets the key of n, overwrites the key of each older batch that shares its slot, and
-//! removes what is `SPAN` batches old, so that the engines turn their files over.
+//! removes what is `SPAN` batches old, so that the engines turn their files over. Some batches set so
+//! many large values that they lie in a file.
 //! `tests/faults/power-cut.py` cuts the power meanwhile:
 //!
 //! ```text
@@ -16,7 +17,7 @@ use std::io::Write;
 use std::path::Path;
 
 use peermq_storage::{
-    Batch, Bytes, KEY_SIZE_MAX, Kind, OpenError, Opened, Store, StoreError, open,
+    Batch, Bytes, KEY_SIZE_MAX, Kind, LARGE_KEYS, OpenError, Opened, Store, StoreError, open,
 };
 
 use crate::harness::Outcome;
@@ -54,8 +55,10 @@ pub(crate) fn batch(number: u64) -> Batch {
     let mut batch = Batch::new();
     batch.put(key(number), body(number));
     batch.put(slot_key(number % SLOT_COUNT), body(number));
+    large(number).for_each(|(key, value)| batch.put(key, value));
     if let Some(old) = number.checked_sub(SPAN) {
         batch.remove(key(old));
+        large(old).for_each(|(key, _)| batch.remove(key));
     }
     batch
 }
@@ -66,15 +69,21 @@ pub(crate) fn batch(number: u64) -> Batch {
 /// Text when what it holds is not what so many batches leave, or what the store said to a read.
 pub(crate) fn kept(store: &dyn Store) -> Result<u64, Unkept> {
     let pairs = store.scan(&[]..&[u8::MAX; KEY_SIZE_MAX]).collect::<Result<Vec<_>, _>>()?;
-    let (keys, slots): (Vec<_>, Vec<_>) =
-        pairs.into_iter().partition(|(key, _)| key.starts_with(b"k"));
+    let under = |first: u8| -> Vec<_> {
+        pairs.iter().filter(|(key, _)| key.first() == Some(&first)).cloned().collect()
+    };
+    let [keys, slots, files] = [KEYS, SLOTS, FILES].map(under);
     let kept = keys.last().map_or(0, |(key, _)| number(key).saturating_add(1));
     let expected = (kept.saturating_sub(SPAN)..kept).map(|n| (key(n), body(n)));
     same(expected, &keys)?;
     let newest = |slot| (kept.saturating_sub(SLOT_COUNT)..kept).find(|n| n % SLOT_COUNT == slot);
     let expected = (0..SLOT_COUNT).filter_map(|slot| Some((slot_key(slot), body(newest(slot)?))));
     same(expected, &slots)?;
-    for (key, value) in keys.iter().chain(&slots) {
+    same((kept.saturating_sub(SPAN)..kept).flat_map(large), &files)?;
+    if pairs.len() != keys.len() + slots.len() + files.len() {
+        return Err(Unkept::Wrong("expected the keys of batches alone".to_owned()));
+    }
+    for (key, value) in &pairs {
         if store.get(key)?.as_ref() != Some(value) {
             return Err(Unkept::Wrong(format!("expected the scanned value of {key:?} by get")));
         }
@@ -122,7 +131,16 @@ fn same(
 }
 
 fn key(number: u64) -> Bytes {
-    [b"k", &number.to_be_bytes()[..]].concat().into()
+    [&[KEYS], &number.to_be_bytes()[..]].concat().into()
+}
+
+/// The large values of a batch.
+fn large(number: u64) -> impl Iterator<Item = (Bytes, Bytes)> {
+    let count = if number % 50 == 40 { LARGE_COUNT } else { 0 };
+    (0..count).map(move |nth| {
+        let key = [&[FILES], &number.to_be_bytes()[..], &[nth]].concat();
+        (key.into(), [nth; LARGE_SIZE].to_vec().into())
+    })
 }
 
 /// The number in the key of a batch.
@@ -131,7 +149,7 @@ fn number(key: &[u8]) -> u64 {
 }
 
 fn slot_key(slot: u64) -> Bytes {
-    [b"s", &slot.to_be_bytes()[..]].concat().into()
+    [&[SLOTS], &slot.to_be_bytes()[..]].concat().into()
 }
 
 /// Bytes that no other batch has; their number varies from 8 to 60 000.
@@ -140,6 +158,12 @@ fn body(number: u64) -> Bytes {
     number.to_be_bytes().iter().copied().cycle().take(size).collect()
 }
 
+const KEYS: u8 = b'k';
+const SLOTS: u8 = b's';
+const FILES: u8 = *LARGE_KEYS.start();
+/// Large values of a batch that has them, and bytes of each.
+const LARGE_COUNT: u8 = 9;
+const LARGE_SIZE: usize = 32 << 10;
 /// Batches whose keys are kept.
 const SPAN: u64 = 100;
 /// Keys that are overwritten again and again.
@@ -169,6 +193,8 @@ mod tests {
             |batch: &mut Batch| batch.remove(key(7)),
             |batch: &mut Batch| batch.put("other", "value"),
             |batch: &mut Batch| batch.put(slot_key(3), body(3)),
+            |batch: &mut Batch| batch.remove(large(40).next().unwrap().0),
+            |batch: &mut Batch| batch.put([FILES].to_vec(), "value"),
         ] {
             let store = MemoryStore::new();
             (0..50).for_each(|number| store.commit(batch(number)).unwrap());
