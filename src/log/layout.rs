@@ -5,11 +5,9 @@
 //! | prefix | key, bytes per field | value |
 //! |---|---|---|
 //! | `00` | meta: name | one fact about the store |
-//! | `10` | own block: epoch 8, LAST index 8 | the entries of one commit |
 //! | `11` | outbox row: epoch 8, recipient 33, LAST index 8 | blocks and first seqs |
 //! | `12` | outbox mark: epoch 8 | length that the outbox rows tell of, 8 |
 //! | `14` | staging mark: salt 16 | empty: these chunks belong to no entry yet |
-//! | `20` | received block: author number 4, epoch 8, LAST seq 8 | a group of received entries |
 //! | `21` | author row: author number 4, epoch 8 | head, peaks, inbox peaks |
 //! | `23` | set chunk: owner number 4, epoch 8, kind 1, chunk number 8 | a bitmap of 65 536 seqs |
 //! | `24` | acked chunk: peer number 4, epoch 8, kind 1, chunk number 8 | a bitmap of 65 536 seqs |
@@ -19,6 +17,8 @@
 //! | `28` | received body: author number 4, epoch 8, seq 8 | its chunks held so far |
 //! | `29` | useless body: author number 4, epoch 8, seq 8 | its chunks still to be removed |
 //! | `2a` | delivery row: peer number 4, epoch 8 | how far a peer's receipts are taken in |
+//! | `70` | own block: epoch 8, LAST index 8 | the entries of one commit |
+//! | `71` | received block: author number 4, epoch 8, LAST seq 8 | a group of received entries |
 //! | `80` | own body chunk: salt 16, chunk number 4 | up to 32 768 sealed bytes |
 //! | `81` | received body chunk: author number 4, epoch 8, recipient 33, seq 8, chunk number 4 | up to 32 768 sealed bytes |
 //!
@@ -28,7 +28,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use peermq_storage::LARGE_KEYS;
+use peermq_storage::{LARGE_KEYS, WIDE_KEYS};
 
 use crate::crypto::Salt;
 use crate::limits::BLOCK_ENTRY_COUNT_MAX;
@@ -391,11 +391,9 @@ fn successor(prefix: &Bytes) -> Bytes {
 }
 
 const META: u8 = 0x00;
-const OWN_BLOCK: u8 = 0x10;
 const OUTBOX_ROW: u8 = 0x11;
 const OUTBOX_MARK: u8 = 0x12;
 const STAGING: u8 = 0x14;
-const RECEIVED_BLOCK: u8 = 0x20;
 const AUTHOR: u8 = 0x21;
 const SET_CHUNK: u8 = 0x23;
 const ACKED_CHUNK: u8 = 0x24;
@@ -407,6 +405,8 @@ const USELESS_BODY: u8 = 0x29;
 const DELIVERY: u8 = 0x2a;
 const FORK: u8 = 0x30;
 const CHECKPOINTS: u8 = 0x31;
+const OWN_BLOCK: u8 = WIDE_KEYS;
+const RECEIVED_BLOCK: u8 = OWN_BLOCK + 1;
 const OWN_CHUNK: u8 = *LARGE_KEYS.start();
 const RECEIVED_CHUNK: u8 = OWN_CHUNK + 1;
 

@@ -6,7 +6,11 @@
 //! tally; of a mark, the tally, and the set chunks that change when it cannot tell of them. Many steps
 //! share a batch.
 //!
-//! # Large values
+//! # Wide values, large values
+//!
+//! Keys from `70` on are of values of kilobytes, and those below of values that change often. In a
+//! store that writes neighbours together (sled) 34 empty values under `6f` and a number hold the two
+//! apart; nobody else has keys that begin so.
 //!
 //! Keys from `80` on are of large values. A store keeps one with a byte 0 before it; when a batch has
 //! 262 144 bytes of them or more, they lie one after the other in a file `apart/` and a number, in the
@@ -23,7 +27,7 @@
 //!
 //! # Own block
 //!
-//! Key: `10`, epoch 8, LAST index 8. The entries of one commit: at most 256, and 65 536 bytes.
+//! Key: `70`, epoch 8, LAST index 8. The entries of one commit: at most 256, and 65 536 bytes.
 //!
 //! ```text
 //! 0        1         2                 4                 6                8
@@ -136,7 +140,7 @@
 //!
 //! # Received block
 //!
-//! Key: `20`, author number 4, epoch 8, LAST seq 8. Entries to this node, of one stored group or a
+//! Key: `71`, author number 4, epoch 8, LAST seq 8. Entries to this node, of one stored group or a
 //! part of one: at most 256, and 65 536 bytes. Authors and recipients have numbers in keys, given by
 //! their peer rows.
 //!

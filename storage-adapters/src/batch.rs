@@ -9,9 +9,14 @@ use thiserror::Error;
 pub const KEY_SIZE_MAX: usize = 128;
 /// Bytes of a value: far under the size from which sled writes a file of its own per value.
 pub const VALUE_SIZE_MAX: usize = 65_536;
+/// First byte of the first keys of wide values, of kilobytes; below are those of narrow ones, which
+/// may change with each commit.
+pub const WIDE_KEYS: u8 = 0x70;
 /// First bytes of the keys of large values: parts of what is written once and dropped as a whole.
 pub const LARGE_KEYS: RangeInclusive<u8> = 0x80..=0xfe;
-/// First byte of the keys that adapters have for themselves.
+/// First bytes of the keys that adapters have for themselves: between narrow and wide values, and
+/// after them all.
+pub(crate) const FENCE_KEYS: u8 = WIDE_KEYS - 1;
 pub(crate) const HIDDEN_KEYS: u8 = 0xff;
 /// Bytes of a batch, keys and values together: what every adapter commits as one step.
 pub const BATCH_SIZE_MAX: usize = 8 << 20;
@@ -31,7 +36,7 @@ pub enum BatchError {
     #[error("expected a key of 1 to {KEY_SIZE_MAX} bytes, got {0}")]
     Key(usize),
     /// A key is not the caller's to use.
-    #[error("expected a key whose first byte is below {HIDDEN_KEYS:#x}")]
+    #[error("expected a key that begins with neither {FENCE_KEYS:#x} nor {HIDDEN_KEYS:#x}")]
     Hidden,
     /// A value is too long.
     #[error("expected a value of at most {VALUE_SIZE_MAX} bytes, got {0}")]
@@ -99,7 +104,7 @@ impl Batch {
             if key.is_empty() || key.len() > KEY_SIZE_MAX {
                 return Err(BatchError::Key(key.len()));
             }
-            if key.first() == Some(&HIDDEN_KEYS) {
+            if matches!(key.first(), Some(&FENCE_KEYS | &HIDDEN_KEYS)) {
                 return Err(BatchError::Hidden);
             }
             if let Some(value) = value

@@ -6,6 +6,7 @@
 //! *Invariant*: `commit` returned Ok ⇒ the whole batch is fsynced. `commit` returned Err ⇒ the
 //! handle is poisoned: each later commit fails, what is on disk is the state before or after that
 //! batch, and only a new open tells which. `get` sees whole batches; `scan` may see later ones.
+//! Keys from [`WIDE_KEYS`] on are of values of kilobytes, those below of such as are rewritten often.
 //! Values under [`LARGE_KEYS`] are kept for what writes them once, reads them once and drops them
 //! together: when a batch has many, they lie in a file of their own.
 //! Deliberately absent: snapshots (sled has none), transactions that read, several writers.
@@ -37,8 +38,12 @@ mod sled;
 use std::fmt::Debug;
 use std::ops::Range;
 
+#[cfg(feature = "sled")]
+use batch::FENCE_KEYS;
 use batch::HIDDEN_KEYS;
-pub use batch::{BATCH_SIZE_MAX, Batch, BatchError, KEY_SIZE_MAX, LARGE_KEYS, VALUE_SIZE_MAX};
+pub use batch::{
+    BATCH_SIZE_MAX, Batch, BatchError, KEY_SIZE_MAX, LARGE_KEYS, VALUE_SIZE_MAX, WIDE_KEYS,
+};
 pub use bytes::Bytes;
 pub use error::StoreError;
 #[cfg(feature = "faulty")]

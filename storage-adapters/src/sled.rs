@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 use ::sled::{Config, Db, Error, IVec};
 
 use crate::mark::{Demand, Mark, Seal};
-use crate::{Batch, Bytes, Health, OpenError, Scan, Store, StoreError, planted};
+use crate::{Batch, Bytes, FENCE_KEYS, Health, OpenError, Scan, Store, StoreError, planted};
 
 mod audit;
 
@@ -48,6 +48,7 @@ impl SledStore {
         }
         let db = open_released(path)?;
         if !found {
+            fence(&db)?;
             // Its first write is made by a thread of its own: without this an error of it is told to
             // nobody, and a close would pass over it.
             db.flush()?;
@@ -65,10 +66,11 @@ impl Store for SledStore {
     }
 
     fn scan(&self, range: Range<&[u8]>) -> Scan<'_> {
-        Box::new(self.db.range(range).map(|pair| {
-            let (key, value) = pair.map_err(read_error)?;
+        Box::new(self.db.range(range).filter_map(|pair| match pair {
+            Ok((key, _)) if key.first() == Some(&FENCE_KEYS) => None,
             // A key that is kept must not keep the whole page that sled read it from.
-            Ok((Bytes::copy_from_slice(&key), Bytes::from_owner(value)))
+            Ok((key, value)) => Some(Ok((Bytes::copy_from_slice(&key), Bytes::from_owner(value)))),
+            Err(error) => Some(Err(read_error(error))),
         }))
     }
 
@@ -105,6 +107,12 @@ impl SledStore {
         }
         self.db.apply_batch(together)
     }
+}
+
+/// Makes rows that are never removed, between narrow and wide ones: with every tenth change of a row
+/// sled writes its whole leaf anew, and no leaf reaches over so many rows.
+fn fence(db: &Db) -> Result<(), Error> {
+    (0..FENCE_COUNT).try_for_each(|nth| db.insert([FENCE_KEYS, nth], &[]).map(drop))
 }
 
 /// sled's directory of pages too large for its log. They are never synced, so there may be none.
@@ -268,6 +276,8 @@ impl From<Error> for OpenError {
 const SEGMENT_SIZE: usize = 8 << 20;
 /// Bytes of pages that sled tries to keep in memory.
 const CACHE_SIZE: u64 = 8 << 20;
+/// Twice the rows of a leaf.
+const FENCE_COUNT: u8 = 34;
 /// How often, and how long each time, an open or a seal waits for sled's own threads.
 const RELEASE_TRY_COUNT: usize = 500;
 const RELEASE_PAUSE: Duration = Duration::from_millis(10);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use peermq_storage::{
     Batch, Bytes, Health, KEY_SIZE_MAX, Kind, LARGE_KEYS, MemoryStore, OpenError, Opened, Store,
-    StoreError, VALUE_SIZE_MAX, open, shrink,
+    StoreError, VALUE_SIZE_MAX, WIDE_KEYS, open, shrink,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -178,6 +178,8 @@ fn a_batch_beyond_the_bounds_is_refused_and_spoils_nothing() {
         refuse(vec![], vec![1]);
         refuse(vec![b'k'; KEY_SIZE_MAX + 1], vec![1]);
         refuse(vec![b'k'], vec![0; VALUE_SIZE_MAX + 1]);
+        refuse(vec![WIDE_KEYS - 1], vec![1]);
+        refuse(vec![0xff, 1], vec![1]);
         assert_eq!(all(&*store), []);
         let mut batch = Batch::new();
         batch.put(vec![b'k'; KEY_SIZE_MAX], vec![7; VALUE_SIZE_MAX]);
@@ -197,7 +199,7 @@ fn the_largest_batches_are_taken_and_overwritten() {
         for round in 1..=3_u8 {
             let mut batch = Batch::new();
             for key in 0..127_u8 {
-                batch.put(vec![key], vec![round; VALUE_SIZE_MAX]);
+                batch.put(vec![WIDE_KEYS, key], vec![round; VALUE_SIZE_MAX]);
             }
             store.commit(batch).unwrap();
         }

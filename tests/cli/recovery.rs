@@ -285,7 +285,7 @@ fn damage_received_block(node: &Node) {
     let (store, poison) = (node.directory.join("store"), node.directory.join("poison"));
     let kind = peermq_storage::Kind::available()[0];
     let store = peermq_storage::open(kind, &store, &poison).unwrap().store;
-    let (key, _) = store.scan(&[0x20]..&[0x21]).next().unwrap().unwrap();
+    let (key, _) = store.scan(&[0x71]..&[0x72]).next().unwrap().unwrap();
     let mut batch = peermq_storage::Batch::new();
     batch.put(key, vec![1; 9]);
     store.commit(batch).unwrap();

@@ -140,7 +140,7 @@ fn a_finding_names_the_part_and_what_a_repair_would_do() {
     assert_eq!(finding.part, Part::Received { from: author.id(), epoch });
     assert!(matches!(finding.fault, Fault::Tally));
     assert_eq!(finding.remedy(), Remedy::Rebuild);
-    let (key, _) = rows(&author).into_iter().find(|(key, _)| key[0] == 0x10).unwrap();
+    let (key, _) = rows(&author).into_iter().find(|(key, _)| key[0] == 0x70).unwrap();
     put(&author, &key, vec![1; 9]);
     let found = report(&author).findings;
     assert_eq!(found[0].part, Part::Log { epoch });
@@ -174,7 +174,7 @@ fn first_row(node: &Node, prefix: u8) -> Bytes {
 fn messages_that_were_lost_come_again_and_what_was_marked_stays_marked() {
     let (mut author, mut reader) = settled_pair();
     let before = reader.figures(author.id());
-    let row = first_row(&reader, 0x20);
+    let row = first_row(&reader, 0x71);
     put(&reader, &row, vec![1; 9]);
     assert!(mend(&mut reader).contains(&row));
     assert_eq!(reader.figures(author.id()).unread, 0);
@@ -192,7 +192,7 @@ fn what_only_the_tally_tells_archived_stays_so_when_it_goes() {
     author.queue.commit().unwrap();
     reader.receive_all(&mut author);
     reader.mark(author.id(), 0..=2, Mark::Archived).unwrap();
-    let row = first_row(&reader, 0x20);
+    let row = first_row(&reader, 0x71);
     put(&reader, &row, vec![1; 9]);
     let tally = first_row(&reader, 0x27);
     assert!(mend(&mut reader).contains(&tally));
@@ -244,7 +244,7 @@ fn facts_about_lives_that_are_lost_or_changed_are_found_and_mended() {
 fn a_damaged_log_is_set_aside_and_a_later_one_begins() {
     let (mut author, reader) = settled_pair();
     let epoch = author.queue.epoch();
-    let key = first_row(&author, 0x10);
+    let key = first_row(&author, 0x70);
     put(&author, &key, vec![1; 9]);
     assert!(mend(&mut author).contains(&key));
     assert!(author.queue.epoch() > epoch);
@@ -278,7 +278,7 @@ fn a_repair_that_is_cut_off_leaves_no_empty_log_under_the_old_epoch() {
     for commit_count in 0..4 {
         let (mut author, _) = settled_pair();
         let epoch = author.queue.epoch();
-        let key = first_row(&author, 0x10);
+        let key = first_row(&author, 0x70);
         put(&author, &key, vec![1; 9]);
         let repair = Repair::plan(&*author.store, &author.id(), &findings(&author)).unwrap();
         let dying = Dying(Arc::clone(&author.store), commit_count.into());
@@ -321,7 +321,7 @@ fn the_long_bodies_of_a_log_are_set_aside_with_it() {
         keys.filter(|key| key[0] == 0x80).collect::<Vec<_>>()
     };
     let [chunk] = &chunks(&author)[..] else { panic!("one chunk holds the body") };
-    let damaged = rows(&author).into_iter().rfind(|(key, _)| key[0] == 0x10).unwrap().0;
+    let damaged = rows(&author).into_iter().rfind(|(key, _)| key[0] == 0x70).unwrap().0;
     put(&author, &damaged, vec![1; 9]);
     assert!(mend(&mut author).contains(chunk));
     assert!(chunks(&author).is_empty());

@@ -68,7 +68,7 @@ fn blocks() -> Vec<Vec<u8>> {
         let value = hex::decode(hex).expect("it is hex");
         let key = name.rsplit(' ').next().and_then(|key| hex::decode(key).ok()).unwrap_or_default();
         match (key.first(), name) {
-            (Some(0x10), _) => {
+            (Some(0x70), _) => {
                 let last = key.last().expect("a key ends with the block's last index");
                 found.push([&[0, *last], &value[..]].concat());
             }
