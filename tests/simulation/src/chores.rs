@@ -2,20 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
-use peermq::crypto::hash::body_hash;
-use peermq::crypto::{Salt, Suite};
-use peermq::log::{Draft, DraftBody, IdempotencyHash, Worth};
+use peermq::log::Worth;
 use peermq::queue::{Intent, Keep, Mark, OfferBody, Pass, Place, Quota, ReaderId, TakeBudget};
 use peermq::sync::Input;
-use peermq::types::{Epoch, Recipient};
+use peermq::types::Epoch;
 use peermq_storage::{Cause, Effect, Failure};
 
 use crate::chance::Chance;
 use crate::invariant::{Checked, Invariant};
 use crate::link::End;
 use crate::node::Job;
-use crate::oracle::Message;
 use crate::world::World;
 
 /// One thing that may happen.
@@ -39,6 +35,8 @@ enum Chore {
     Add,
     Remove,
     Reclaim,
+    Fetch,
+    Pass,
     Wait,
     Jump,
 }
@@ -50,10 +48,12 @@ pub(crate) struct Habits {
     weights: Vec<(Chore, u64)>,
     /// Once in how many turns a process dies before its commit; 0 for never.
     death_in_turn: u64,
-    /// Bytes of a body at most.
-    body_size_max: u64,
+    /// Bytes of a short body at most.
+    pub(crate) body_size_max: u64,
+    /// Once in how many messages a body comes apart; 0 for never.
+    pub(crate) long_body: u64,
     /// Messages of one send at most.
-    burst: u64,
+    pub(crate) burst: u64,
     quota: Option<Quota>,
     is_healing: bool,
 }
@@ -90,12 +90,17 @@ impl Habits {
                 weights.push((chore, weight * chance.within(1..3)));
             }
         }
+        let long_body = if chance.one_in(3) { chance.within(1..12) } else { 0 };
+        if long_body > 0 {
+            weights.extend([(Chore::Fetch, 12), (Chore::Pass, 30)]);
+        }
         let tight = Quota { bytes: chance.within(200..20_000), entries: chance.within(1..40) };
         Self {
             steps: chance.within(100..700),
             weights,
             death_in_turn: if chance.one_in(2) { chance.within(10..60) } else { 0 },
             body_size_max: if chance.one_in(4) { 4_000 } else { 60 },
+            long_body,
             burst: if chance.one_in(4) { 40 } else { 4 },
             quota: chance.one_in(3).then_some(tight),
             is_healing: false,
@@ -191,6 +196,8 @@ impl World {
                     Job::Reclaim { pass: Pass::new(worth, Intent::Free, Keep::Archived) },
                 );
             }
+            Chore::Fetch => return self.fetch_some(),
+            Chore::Pass => return self.pass_some(),
             Chore::Wait => return self.wait(),
             Chore::Jump => {
                 self.nodes[node].clock_ahead_ms = self.chance.within(0..CLOCK_JUMP_MS_MAX)
@@ -208,60 +215,6 @@ impl World {
     pub(crate) fn ask_to_add(&mut self, node: usize, other: usize) {
         let (peer, quota) = (self.nodes[other].id(), self.habits.quota);
         self.ask(node, Job::Add { peer, quota });
-    }
-
-    fn send(&mut self, from: usize, to: usize) {
-        for _ in 0..self.chance.within(1..self.habits.burst + 1) {
-            self.send_one(from, to);
-        }
-    }
-
-    pub(crate) fn send_one(&mut self, from: usize, to: usize) {
-        let number = self.oracle.messages.len();
-        let size = self.chance.within(0..self.habits.body_size_max + 1);
-        let size = usize::try_from(size).expect("a small number");
-        let body = Bytes::from([number.to_be_bytes().as_slice(), &vec![7; size]].concat());
-        let is_keyed = self.chance.one_in(3);
-        self.oracle.messages.push(Message { from, to, body, is_keyed, place: None });
-        self.ask_to_send(number);
-    }
-
-    /// A sender that does not know whether a message is durable sends it again.
-    fn repeat(&mut self, from: usize) {
-        let all = self.oracle.messages.iter().enumerate();
-        let keyed = all.filter(|(_, message)| message.is_keyed && message.from == from);
-        let keyed: Vec<_> = keyed.map(|(number, _)| number).collect();
-        if let Some(message) = self.chance.pick(&keyed) {
-            self.ask_to_send(message);
-        }
-    }
-
-    fn ask_to_send(&mut self, number: usize) {
-        let message = &self.oracle.messages[number];
-        let (from, body) = (message.from, message.body.clone());
-        let recipient = Recipient::Peer(*self.nodes[message.to].id().as_bytes());
-        let key = number.to_be_bytes();
-        let draft = Draft {
-            recipient,
-            suite: Suite::STATIC_X25519,
-            salt: Salt(
-                [self.chance.number(), self.chance.number()]
-                    .map(u64::to_be_bytes)
-                    .concat()
-                    .try_into()
-                    .expect("two halves"),
-            ),
-            time: self.nodes[from].time(self.now_ms()),
-            not_after: None,
-            body_hash: body_hash(&body),
-            body: DraftBody::Inline(body),
-            idempotency: if message.is_keyed {
-                IdempotencyHash::new(&recipient, &key)
-            } else {
-                None
-            },
-        };
-        self.ask(from, Job::Send { message: number, draft: Box::new(draft) });
     }
 
     /// Something that is on its way arrives, or the end of a connection.
@@ -350,8 +303,13 @@ impl World {
             let (epoch, seq) = (offer.epoch.0, offer.seq.0);
             self.figures.offered += 1;
             self.trace.note(format_args!("{node} offers reader {reader} {from}@{epoch}.{seq}"));
-            if let OfferBody::Inline(body) = &offer.body {
-                self.oracle.offered((node, from, epoch), seq, body)?;
+            let body = match &offer.body {
+                OfferBody::Inline(body) => Some(body.clone()),
+                OfferBody::Held => self.held_body(node, &offer.from, (epoch, seq)),
+                OfferBody::Long => None,
+            };
+            if let Some(body) = body {
+                self.oracle.offered((node, from, epoch), seq, &body)?;
             }
             let process = self.nodes[node].process.as_mut().expect("it was there above");
             let mut others = process.readers.values();

@@ -61,7 +61,23 @@ impl World {
                 self.deliver(End { link, side })?;
             }
         }
+        self.fetch_all()?;
         (0..self.nodes.len()).try_for_each(|node| self.archive_all(node))
+    }
+
+    /// Every body that can be had is fetched.
+    fn fetch_all(&mut self) -> Checked {
+        self.pass_all()?;
+        (0..self.nodes.len()).try_for_each(|node| self.turn(node, usize::MAX))?;
+        let ends = self.links.keys().flat_map(|link| [0, 1].map(|side| End { link: *link, side }));
+        for end in ends.collect::<Vec<_>>() {
+            while self.links.contains_key(&end.link) && self.fetch(end)? {
+                let at = self.links[&end.link].node(end.side);
+                self.pass_all()?;
+                self.turn(at, usize::MAX)?;
+            }
+        }
+        Ok(())
     }
 
     /// Connects two nodes that are not connected yet.

@@ -16,6 +16,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "nodes and readers are named by their places")]
 
+mod bodies;
 mod chance;
 mod chores;
 mod heal;
@@ -24,6 +25,7 @@ mod invariant;
 mod link;
 mod node;
 mod oracle;
+mod sending;
 mod sessions;
 mod storage;
 mod trace;
@@ -69,6 +71,8 @@ pub struct Figures {
     pub connections: u64,
     /// Logs that a reader found to have two versions.
     pub forks: u64,
+    /// Long bodies that arrived whole.
+    pub bodies: u64,
 }
 
 /// A run that broke a promise.
@@ -151,6 +155,7 @@ impl Figures {
         self.crashes += other.crashes;
         self.connections += other.connections;
         self.forks += other.forks;
+        self.bodies += other.bodies;
     }
 }
 

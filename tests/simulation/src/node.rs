@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use peermq::crypto::Identity;
+use bytes::Bytes;
+use peermq::crypto::{Identity, Salt};
 use peermq::log::{Draft, SignedHead};
 use peermq::queue::{Mark, Pass, Place, Queue, Quota};
+use peermq::sync::body::Progress;
 use peermq::sync::proof::ProvenFork;
 use peermq::sync::{Load, Received, Returned, SignedReceipt};
-use peermq::types::{Id, UnixMs};
+use peermq::types::{Epoch, Id, Seq, UnixMs};
 use peermq_storage::FaultyDisk;
 
 use crate::link::End;
@@ -34,9 +36,12 @@ pub(crate) struct Process {
     pub(crate) readers: BTreeMap<u64, BTreeSet<(usize, u64, u64)>>,
 }
 
-/// Something for the storage thread.
+/// Something for the storage thread. `Stage` brings chunks of a body whose draft comes later; `Hold`
+/// brings some of a body that was wanted, after `Forget` the first ones again; of one that is `Gone`
+/// its author has no more.
 #[derive(Debug)]
 pub(crate) enum Job {
+    Stage { salt: Salt, first: u32, chunks: Vec<Bytes> },
     Send { message: usize, draft: Box<Draft> },
     Receive { end: End, peer: Id, received: Box<Received> },
     Acknowledge { end: End, peer: Id, receipts: Vec<SignedReceipt> },
@@ -44,6 +49,9 @@ pub(crate) enum Job {
     Compare { end: End, heads: Vec<(Id, SignedHead)> },
     Fork { end: End, fork: Box<ProvenFork> },
     Mark { from: usize, places: Vec<Place>, to: Mark },
+    Hold { peer: Id, epoch: Epoch, seq: Seq, first: u32, chunks: Vec<Bytes>, progress: Progress },
+    Forget { peer: Id, epoch: Epoch, seq: Seq },
+    Gone { peer: Id, epoch: Epoch, seq: Seq },
     Add { peer: Id, quota: Option<Quota> },
     Remove { peer: Id },
     Reclaim { pass: Pass },
@@ -60,7 +68,11 @@ impl Job {
             | Self::Compare { end, .. }
             | Self::Fork { end, .. }
             | Self::Load { end, .. } => Some(*end),
-            Self::Send { .. }
+            Self::Stage { .. }
+            | Self::Send { .. }
+            | Self::Hold { .. }
+            | Self::Forget { .. }
+            | Self::Gone { .. }
             | Self::Mark { .. }
             | Self::Add { .. }
             | Self::Remove { .. }
@@ -81,8 +93,7 @@ impl Node {
 
     /// Another node with the same key, and nothing else of it.
     pub(crate) fn twin(&self) -> Self {
-        let identity = Arc::clone(&self.identity);
-        Self { identity, disk: FaultyDisk::new(), process: None, clock_ahead_ms: 0 }
+        Self { identity: Arc::clone(&self.identity), ..Self::new([0; 32]) }
     }
 
     pub(crate) fn id(&self) -> Id {

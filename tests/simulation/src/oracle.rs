@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use peermq::crypto::hash::Hash;
 use peermq::log::SignedHead;
-use peermq::queue::{Mark, Place, Sent};
+use peermq::queue::{AckedSets, Mark, Place, Sent};
 use peermq::sync::Message as Frame;
 use peermq::types::Ranges;
 
@@ -268,25 +268,34 @@ impl Oracle {
                 acked.stored.end().max(acked.archived.end()) <= sent,
                 format_args!("{node} believes {acked:?} of {to}, to which it sent {sent}"),
             )?;
-            if [node, *to].map(Some).contains(&self.hostile) {
-                continue;
+            if ![node, *to].map(Some).contains(&self.hostile) {
+                let theirs = self.views.get(to).and_then(|it| it.logs.get(&(node, view.epoch)));
+                check_acked((node, *to), acked, theirs)?;
             }
-            let theirs =
-                self.views.get(to).and_then(|view_of| view_of.logs.get(&(node, view.epoch)));
-            let (received, archived) =
-                theirs.map_or((0, Ranges::new()), |log| (log.received, log.settled.clone()));
-            Invariant::AckedIsStored.holds(
-                acked.stored.end() <= received,
-                format_args!("{node} saw {:?} stored at {to}, which has {received}", acked.stored),
-            )?;
-            let wrong = acked.archived.difference(&archived);
-            Invariant::AckedIsStored.holds(
-                wrong.is_empty(),
-                format_args!("{node} saw {wrong:?} archived at {to}, which has not"),
-            )?;
         }
         Ok(())
     }
+}
+
+/// What a sender saw acknowledged is in its receiver's store.
+fn check_acked((node, to): (usize, usize), acked: &AckedSets, theirs: Option<&LogView>) -> Checked {
+    let nothing = LogView::default();
+    let theirs = theirs.unwrap_or(&nothing);
+    let received = theirs.received;
+    Invariant::AckedIsStored.holds(
+        acked.stored.end() <= received,
+        format_args!("{node} saw {:?} stored at {to}, which has {received}", acked.stored),
+    )?;
+    let incomplete = acked.stored.intersection(&theirs.incomplete);
+    Invariant::AckedIsStored.holds(
+        incomplete.is_empty(),
+        format_args!("{node} saw {incomplete:?} stored at {to}, without their bodies"),
+    )?;
+    let wrong = acked.archived.difference(&theirs.settled);
+    Invariant::AckedIsStored.holds(
+        wrong.is_empty(),
+        format_args!("{node} saw {wrong:?} archived at {to}, which has not"),
+    )
 }
 
 fn range(place: &Place) -> std::ops::Range<u64> {

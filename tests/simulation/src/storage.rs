@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use peermq::log::LogError;
 use peermq::queue::{Changes, Mark, Pass, Place, Queue, QueueError, Sent};
 use peermq::sync::{Forked, Input, Load, Loaded, Stored};
 use peermq::types::{Epoch, Id};
@@ -11,9 +12,15 @@ use crate::link::End;
 use crate::node::{Job, Process};
 use crate::world::World;
 
-/// What is to be told once a group is durable.
+/// Whether the disk refused something, as it may.
+pub(crate) const fn is_of_the_disk(error: &QueueError) -> bool {
+    matches!(error, QueueError::Store(_) | QueueError::Log(LogError::Store(_)))
+}
+
+/// What is to be told once a group is durable; of what is `Kept`, nobody is told.
 #[derive(Debug)]
 enum Done {
+    Kept,
     Sent { message: usize, sent: Sent },
     Received { end: End, peer: Id, epoch: Epoch },
     Acknowledged { end: End },
@@ -39,7 +46,7 @@ impl World {
         let queue = match Queue::open(opened.store, me, time) {
             Ok(queue) => queue,
             // The disk may still be set to fail.
-            Err(QueueError::Store(_)) => {
+            Err(error) if is_of_the_disk(&error) => {
                 self.nodes[node].disk.power_cut();
                 return Ok(());
             }
@@ -97,7 +104,7 @@ impl World {
         self.figures.commits += 1;
         let changes = match process.queue.commit() {
             Ok(changes) => changes,
-            Err(QueueError::Store(error)) => {
+            Err(error) if is_of_the_disk(&error) => {
                 self.trace.note(format_args!("{node} could not commit: {error}"));
                 self.crash(node);
                 return Ok(());
@@ -126,6 +133,11 @@ impl World {
         let queue = &mut process.queue;
         let end = job.end();
         let staged = match job {
+            Job::Stage { salt, first, chunks } => {
+                let numbered = (first..).zip(chunks);
+                numbered.for_each(|(number, chunk)| queue.stage_body(&salt, number, chunk));
+                Ok(Done::Kept)
+            }
             Job::Send { message, draft } => queue.send(*draft).map(|sent| {
                 self.oracle.staged(message, sent);
                 Done::Sent { message, sent }
@@ -151,6 +163,15 @@ impl World {
                 self.oracle.marking((node, from), &places);
                 Done::Marked { from, places, to }
             }),
+            Job::Hold { peer, epoch, seq, first, chunks, progress } => {
+                queue.hold_chunks(&peer, epoch, seq, first, chunks, progress).map(|()| Done::Kept)
+            }
+            Job::Forget { peer, epoch, seq } => {
+                queue.drop_chunks(&peer, epoch, seq).map(|()| Done::Kept)
+            }
+            Job::Gone { peer, epoch, seq } => {
+                queue.mark_gone(&peer, epoch, seq).map(|()| Done::Kept)
+            }
             Job::Add { peer, quota } => queue.add_peer(&peer, quota).map(|()| Done::Added { peer }),
             Job::Remove { peer } => queue.remove_peer(&peer).map(|()| Done::Removed { peer }),
             Job::Reclaim { pass } => queue.reclaim(pass, time).map(|pass| Done::Reclaimed { pass }),
@@ -183,6 +204,7 @@ impl World {
                 let receipts = process.queue.receipts(&peer, epoch).expect("a memory store reads");
                 self.input(end, Input::Stored(Stored::Received(receipts)))
             }
+            Done::Kept => Ok(()),
             Done::Recalled { end } => self.input(end, Input::Stored(Stored::Returned)),
             Done::Acknowledged { end } => self.input(end, Input::Stored(Stored::Receipts)),
             Done::Compared { end } => self.input(end, Input::Stored(Stored::Heads)),

@@ -46,6 +46,8 @@ pub(crate) struct LogView {
     /// Messages received.
     pub(crate) received: u64,
     pub(crate) unread: Ranges,
+    /// Unread messages whose bodies are not whole.
+    pub(crate) incomplete: Ranges,
     /// Archived and not cleared.
     pub(crate) archived: Ranges,
     /// Archived or cleared, as receipts tell.
@@ -159,10 +161,14 @@ impl View {
             let to_us = header.recipient == Recipient::Peer(*me.as_bytes());
             log.flaws.extend((!to_us).then_some("a recipient"));
             log.flaws.extend((header.seq != item.seq).then_some("a seq"));
-            if let OfferBody::Inline(body) = item.body {
-                let matches = header.body_hash == body_hash(&body);
-                log.flaws.extend((!matches).then_some("a body"));
-                log.bodies.push((item.seq.0, body));
+            match item.body {
+                OfferBody::Inline(body) => {
+                    let matches = header.body_hash == body_hash(&body);
+                    log.flaws.extend((!matches).then_some("a body"));
+                    log.bodies.push((item.seq.0, body));
+                }
+                OfferBody::Long => log.incomplete.insert(item.seq.0..item.seq.0 + 1),
+                OfferBody::Held => {}
             }
         }
         for item in all(queue, ListSet::Archived)? {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use peermq::types::{Id, Instant};
 
 use crate::Figures;
+use crate::bodies::Transfer;
 use crate::chance::Chance;
 use crate::chores::Habits;
 use crate::invariant::Checked;
@@ -30,6 +31,10 @@ pub(crate) struct World {
     pub(crate) links: BTreeMap<u64, Link>,
     /// Connections made so far.
     pub(crate) link_count: u64,
+    /// Long bodies on their way.
+    pub(crate) transfers: BTreeMap<u64, Transfer>,
+    /// Bodies asked for so far.
+    pub(crate) transfer_count: u64,
     /// Pairs of nodes that cannot reach each other, the smaller first.
     pub(crate) parted: BTreeSet<(usize, usize)>,
     pub(crate) now: Instant,
@@ -64,6 +69,8 @@ impl World {
             twins,
             links: BTreeMap::new(),
             link_count: 0,
+            transfers: BTreeMap::new(),
+            transfer_count: 0,
             parted: BTreeSet::new(),
             now: Instant(0),
         }

@@ -3,7 +3,7 @@
 use peermq_simulation::{Show, fresh_seed, run, run_many};
 
 /// What an unoptimised build runs in half a minute on two processors.
-const SEED_COUNT: u64 = 500;
+const SEED_COUNT: u64 = 400;
 
 #[test]
 fn fresh_seeds_keep_every_promise() {
