@@ -161,7 +161,9 @@ impl World {
             self.oracle.marking((at, from), &[place]);
             self.ask(at, Job::Gone { peer, epoch, seq });
             return Invariant::ConfirmedIsServed.holds(
-                [at, from].map(Some).contains(&self.hostile),
+                // Who was put back may have archived it before, or sent it.
+                [at, from].map(Some).contains(&self.hostile)
+                    || [at, from].iter().any(|node| self.oracle.was_put_back(*node)),
                 format_args!("{from} has the body of {epoch}.{seq} no more, and {at} wants it"),
             );
         }

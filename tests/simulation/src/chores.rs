@@ -35,6 +35,9 @@ enum Chore {
     Add,
     Remove,
     Reclaim,
+    BackUp,
+    PutBack,
+    Recover,
     Fetch,
     Pass,
     Wait,
@@ -93,6 +96,9 @@ impl Habits {
         let long_body = if chance.one_in(3) { chance.within(1..12) } else { 0 };
         if long_body > 0 {
             weights.extend([(Chore::Fetch, 12), (Chore::Pass, 30)]);
+        }
+        if chance.one_in(3) {
+            weights.extend([(Chore::BackUp, 3), (Chore::PutBack, 3), (Chore::Recover, 6)]);
         }
         let tight = Quota { bytes: chance.within(200..20_000), entries: chance.within(1..40) };
         Self {
@@ -196,6 +202,9 @@ impl World {
                     Job::Reclaim { pass: Pass::new(worth, Intent::Free, Keep::Archived) },
                 );
             }
+            Chore::BackUp => self.back_up(node),
+            Chore::PutBack => return self.put_back(node),
+            Chore::Recover => return self.recover(node),
             Chore::Fetch => return self.fetch_some(),
             Chore::Pass => return self.pass_some(),
             Chore::Wait => return self.wait(),
@@ -283,6 +292,7 @@ impl World {
             self.trace.note(format_args!("{node} closes"));
             // What its disk then holds is looked at when it starts again.
             let _ = process.queue.close();
+            self.oracle.process_ended(node);
             for End { link, side } in self.ends_of(node, None) {
                 let link = self.links.get_mut(&link).expect("it was found a moment ago");
                 link.ends[side] = None;

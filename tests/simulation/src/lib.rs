@@ -25,6 +25,7 @@ mod invariant;
 mod link;
 mod node;
 mod oracle;
+mod restoring;
 mod sending;
 mod sessions;
 mod storage;
@@ -73,6 +74,8 @@ pub struct Figures {
     pub forks: u64,
     /// Long bodies that arrived whole.
     pub bodies: u64,
+    /// Stores that were put back to an earlier copy.
+    pub restores: u64,
 }
 
 /// A run that broke a promise.
@@ -156,6 +159,7 @@ impl Figures {
         self.connections += other.connections;
         self.forks += other.forks;
         self.bodies += other.bodies;
+        self.restores += other.restores;
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use peermq::crypto::{Identity, Salt};
-use peermq::log::{Draft, SignedHead};
+use peermq::log::{Draft, SignedHead, Tip};
 use peermq::queue::{Mark, Pass, Place, Queue, Quota};
 use peermq::sync::body::Progress;
 use peermq::sync::proof::ProvenFork;
@@ -24,6 +24,12 @@ pub(crate) struct Node {
     pub(crate) process: Option<Process>,
     /// What its wall clock shows beyond the world's.
     pub(crate) clock_ahead_ms: u64,
+    /// How far its log is known to have come, beside its store; absent in a new directory.
+    pub(crate) mark: Option<Tip>,
+    /// An earlier copy of its disk, and the life that it was made in.
+    pub(crate) backup: Option<(FaultyDisk, Epoch)>,
+    /// Whether the mark went with the store when that was put back.
+    pub(crate) is_mark_lost: bool,
 }
 
 /// A node's process: gone with the next crash.
@@ -88,6 +94,9 @@ impl Node {
             disk: FaultyDisk::new(),
             process: None,
             clock_ahead_ms: 0,
+            mark: None,
+            backup: None,
+            is_mark_lost: false,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Who has seen all there is to see, and holds what nodes do against what they promised.
 
+mod put_back;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
@@ -10,7 +12,8 @@ use peermq::sync::Message as Frame;
 use peermq::types::Ranges;
 
 use crate::invariant::{Checked, Invariant};
-use crate::view::{LogView, View};
+use crate::view::{Life, LogView, View};
+use put_back::Had;
 
 /// All that was promised.
 #[derive(Debug, Default)]
@@ -34,6 +37,10 @@ pub(crate) struct Oracle {
     cleared: BTreeMap<Log, Ranges>,
     /// What may be so, because it was asked for.
     maybe_settled: BTreeMap<Log, Ranges>,
+    /// Nodes whose stores were put back to older ones, and what these had of each log before.
+    put_back: BTreeMap<usize, BTreeMap<Life, Had>>,
+    /// What peers gave back that a reader had archived or rejected before its store was put back.
+    recalled: BTreeMap<Log, Ranges>,
     /// What each node's disk held when it was looked at last.
     pub(crate) views: BTreeMap<usize, View>,
 }
@@ -75,7 +82,8 @@ impl Oracle {
         let place = (sent.epoch.0, sent.seq.0);
         let before = self.messages[message].place.replace(place);
         Invariant::OneKeyOnePlace.holds(
-            before.is_none_or(|before| before == place),
+            // A new life knows no keys of the one before.
+            before.is_none_or(|before| before == place || before.0 < place.0),
             format_args!("message {message} was at {before:?} and is at {place:?} now"),
         )?;
         if self.fixed.insert(slot) {
@@ -114,7 +122,8 @@ impl Oracle {
 
     /// A reader was offered a message.
     pub(crate) fn offered(&mut self, log: Log, seq: u64, body: &Bytes) -> Checked {
-        let settled = self.settled.get(&log).is_some_and(|settled| settled.contains(seq));
+        let known = [&self.settled, &self.recalled].map(|sets| sets.get(&log));
+        let settled = known.into_iter().flatten().any(|settled| settled.contains(seq));
         Invariant::SettledStays
             .holds(!settled, format_args!("{log:?} offers {seq}, which was settled"))?;
         self.authentic(log, seq, body)
@@ -172,8 +181,9 @@ impl Oracle {
     pub(crate) fn check(&mut self, node: usize, view: View) -> Checked {
         let before = self.views.remove(&node).unwrap_or_default();
         let published = self.published.get(&(node, view.epoch)).copied().unwrap_or_default();
+        let last = if before.epoch == view.epoch { before.length } else { 0 };
         Invariant::HeadsGrow.holds(
-            view.length >= published.max(before.length),
+            view.epoch >= before.epoch && view.length >= published.max(last),
             format_args!("{node} has {} entries after {published}", view.length),
         )?;
         let nothing = LogView::default();
@@ -232,7 +242,8 @@ impl Oracle {
         )?;
         let nothing = Ranges::new();
         let settled = self.settled.get(&name).unwrap_or(&nothing);
-        let again = log.unread.intersection(settled);
+        let mut again = log.unread.intersection(settled);
+        again.union(&log.unread.intersection(self.recalled.get(&name).unwrap_or(&nothing)));
         Invariant::SettledStays
             .holds(again.is_empty(), format_args!("{name:?} has {again:?} unread again"))?;
         let cleared = self.cleared.get(&name).unwrap_or(&nothing);
@@ -253,49 +264,51 @@ impl Oracle {
 
     fn check_sent(&self, node: usize, view: &View) -> Checked {
         for message in self.messages.iter().filter(|message| message.from == node) {
-            let Some((epoch, seq)) = message.place.filter(|(epoch, _)| *epoch == view.epoch) else {
-                continue;
-            };
-            let sent = view.sent.get(&message.to).copied().unwrap_or_default();
+            let Some((epoch, seq)) = message.place else { continue };
+            let sent = view.sent.get(&(message.to, epoch)).copied().unwrap_or_default();
             Invariant::ConfirmedIsServed.holds(
                 seq < sent,
                 format_args!("{node} forgot {epoch}.{seq} to {}: it has {sent}", message.to),
             )?;
         }
-        for (to, acked) in &view.acked {
-            let sent = view.sent.get(to).copied().unwrap_or_default();
+        for ((to, epoch), acked) in &view.acked {
+            let sent = view.sent.get(&(*to, *epoch)).copied().unwrap_or_default();
             Invariant::AckedIsStored.holds(
                 acked.stored.end().max(acked.archived.end()) <= sent,
                 format_args!("{node} believes {acked:?} of {to}, to which it sent {sent}"),
             )?;
-            if ![node, *to].map(Some).contains(&self.hostile) {
-                let theirs = self.views.get(to).and_then(|it| it.logs.get(&(node, view.epoch)));
-                check_acked((node, *to), acked, theirs)?;
+            let is_honest = ![node, *to].map(Some).contains(&self.hostile);
+            if is_honest {
+                self.check_acked((node, *epoch, *to), acked)?;
             }
         }
         Ok(())
     }
-}
 
-/// What a sender saw acknowledged is in its receiver's store.
-fn check_acked((node, to): (usize, usize), acked: &AckedSets, theirs: Option<&LogView>) -> Checked {
-    let nothing = LogView::default();
-    let theirs = theirs.unwrap_or(&nothing);
-    let received = theirs.received;
-    Invariant::AckedIsStored.holds(
-        acked.stored.end() <= received,
-        format_args!("{node} saw {:?} stored at {to}, which has {received}", acked.stored),
-    )?;
-    let incomplete = acked.stored.intersection(&theirs.incomplete);
-    Invariant::AckedIsStored.holds(
-        incomplete.is_empty(),
-        format_args!("{node} saw {incomplete:?} stored at {to}, without their bodies"),
-    )?;
-    let wrong = acked.archived.difference(&theirs.settled);
-    Invariant::AckedIsStored.holds(
-        wrong.is_empty(),
-        format_args!("{node} saw {wrong:?} archived at {to}, which has not"),
-    )
+    /// What a sender saw acknowledged is in its receiver's store, or was before that was put back.
+    fn check_acked(&self, name: (usize, u64, usize), acked: &AckedSets) -> Checked {
+        let (node, epoch, to) = name;
+        let (nothing, no_log) = (Had::default(), LogView::default());
+        let had = self.put_back.get(&to).and_then(|logs| logs.get(&(node, epoch)));
+        let had = had.unwrap_or(&nothing);
+        let has = self.views.get(&to).and_then(|view| view.logs.get(&(node, epoch)));
+        let has = has.unwrap_or(&no_log);
+        let received = has.received.max(had.received);
+        Invariant::AckedIsStored.holds(
+            acked.stored.end() <= received,
+            format_args!("{node} saw {:?} stored at {to}, which has {received}", acked.stored),
+        )?;
+        let incomplete = acked.stored.intersection(&has.incomplete).difference(&had.stored);
+        Invariant::AckedIsStored.holds(
+            incomplete.is_empty(),
+            format_args!("{node} saw {incomplete:?} stored at {to}, without their bodies"),
+        )?;
+        let wrong = acked.archived.difference(&has.settled).difference(&had.settled);
+        Invariant::AckedIsStored.holds(
+            wrong.is_empty(),
+            format_args!("{node} saw {wrong:?} archived at {to}, which has not"),
+        )
+    }
 }
 
 fn range(place: &Place) -> std::ops::Range<u64> {

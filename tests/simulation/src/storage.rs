@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use peermq::log::LogError;
 use peermq::queue::{Changes, Mark, Pass, Place, Queue, QueueError, Sent};
-use peermq::sync::{Forked, Input, Load, Loaded, Stored};
+use peermq::sync::{Forked, Input, Load, Loaded, Returned, Stored};
 use peermq::types::{Epoch, Id};
 
 use crate::invariant::{Checked, Invariant};
@@ -24,7 +24,7 @@ enum Done {
     Sent { message: usize, sent: Sent },
     Received { end: End, peer: Id, epoch: Epoch },
     Acknowledged { end: End },
-    Recalled { end: End },
+    Recalled { end: End, peer: Id, returned: Box<Returned> },
     Compared { end: End },
     Frozen { end: End },
     Marked { from: usize, places: Vec<Place>, to: Mark },
@@ -43,7 +43,7 @@ impl World {
         let time = self.nodes[node].time(self.now_ms());
         let me = self.nodes[node].id();
         let opened = self.nodes[node].disk.open().expect("its process is gone");
-        let queue = match Queue::open(opened.store, me, time) {
+        let mut queue = match Queue::open(opened.store, me, time) {
             Ok(queue) => queue,
             // The disk may still be set to fail.
             Err(error) if is_of_the_disk(&error) => {
@@ -55,6 +55,7 @@ impl World {
                     .breach(format_args!("{node} cannot open its store: {error}"));
             }
         };
+        self.compare_mark(node, &mut queue)?;
         let (jobs, readers) = (VecDeque::new(), BTreeMap::new());
         self.nodes[node].process = Some(Process { queue, jobs, readers });
         self.inspect(node)
@@ -66,6 +67,7 @@ impl World {
         self.figures.crashes += 1;
         self.trace.note(format_args!("{node} dies with {} jobs waiting", process.jobs.len()));
         drop(process);
+        self.oracle.process_ended(node);
         for End { link, side } in self.ends_of(node, None) {
             let link = self.links.get_mut(&link).expect("it was found a moment ago");
             link.ends[side] = None;
@@ -115,6 +117,7 @@ impl World {
             }
         };
         self.trace.note(format_args!("{node} commits {} jobs", done.len()));
+        self.move_mark(node);
         for done in done {
             self.complete(node, done)?;
         }
@@ -150,7 +153,7 @@ impl World {
                 queue.acknowledge(&peer, receipts).map(|_| Done::Acknowledged { end })
             }
             Job::Recall { end, peer, returned } => {
-                queue.recall(&peer, &returned).map(|()| Done::Recalled { end })
+                queue.recall(&peer, &returned).map(|()| Done::Recalled { end, peer, returned })
             }
             Job::Compare { end, heads } => {
                 queue.compare_heads(heads).map(|()| Done::Compared { end })
@@ -205,7 +208,10 @@ impl World {
                 self.input(end, Input::Stored(Stored::Received(receipts)))
             }
             Done::Kept => Ok(()),
-            Done::Recalled { end } => self.input(end, Input::Stored(Stored::Returned)),
+            Done::Recalled { end, peer, returned } => {
+                self.oracle.recalled(node, self.node_of(node, &peer), &returned);
+                self.input(end, Input::Stored(Stored::Returned))
+            }
             Done::Acknowledged { end } => self.input(end, Input::Stored(Stored::Receipts)),
             Done::Compared { end } => self.input(end, Input::Stored(Stored::Heads)),
             Done::Frozen { end } => self.input(end, Input::Stored(Stored::Fork)),

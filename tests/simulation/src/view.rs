@@ -8,7 +8,7 @@ use peermq::crypto::hash::body_hash;
 use peermq::limits::ADVANCE_SIZE_MAX;
 use peermq::log::{Decoded, InboxTree, Peaks};
 use peermq::queue::check::{CheckObserver, Finding, check};
-use peermq::queue::{AckedSets, ListSet, Listed, OfferBody, Queue};
+use peermq::queue::{AckedSets, ListSet, Listed, OfferBody, PeerFigures, Queue};
 use peermq::types::{Id, Ranges, Recipient};
 
 use crate::invariant::{Checked, Invariant};
@@ -23,10 +23,10 @@ pub(crate) struct View {
     pub(crate) epoch: u64,
     /// Entries of its own log.
     pub(crate) length: u64,
-    /// Messages to each other node.
-    pub(crate) sent: BTreeMap<usize, u64>,
-    /// What each other node has acknowledged.
-    pub(crate) acked: BTreeMap<usize, AckedSets>,
+    /// Messages to each other node, in each life of its log.
+    pub(crate) sent: BTreeMap<(usize, u64), u64>,
+    /// What each other node has acknowledged of them.
+    pub(crate) acked: BTreeMap<(usize, u64), AckedSets>,
     pub(crate) logs: BTreeMap<Life, LogView>,
     /// Logs that are known to have forked.
     pub(crate) forked: BTreeSet<Life>,
@@ -118,13 +118,12 @@ impl View {
         self.forked = forked.collect();
         for figures in queue.figures()? {
             let Some(peer) = node_of(&figures.id) else { continue };
-            self.sent.insert(peer, figures.sent);
             self.counted.insert(peer, figures.unread);
-            self.acked.insert(peer, queue.acked(&figures.id, queue.epoch())?);
             if queue.chunk(&figures.id, queue.epoch(), 0, &[], ADVANCE_SIZE_MAX)?.is_some() {
                 self.served.push(peer);
             }
             let opening = queue.opening(&figures.id)?;
+            self.read_sent(queue, peer, &figures, &opening.lives)?;
             for receipt in opening.receipts.iter().filter(|_| may_fork(peer)) {
                 let said = receipt.unverified();
                 let mut sent = Peaks::<InboxTree>::new();
@@ -175,6 +174,30 @@ impl View {
             let life = node_of(&item.peer).map(|from| (from, item.epoch.0));
             let Some(log) = life.and_then(|life| self.logs.get_mut(&life)) else { continue };
             log.archived.insert(item.seq.0..item.seq.0 + 1);
+        }
+        Ok(())
+    }
+}
+
+impl View {
+    /// What was sent to a peer in each life, and what it has acknowledged.
+    fn read_sent(
+        &mut self,
+        queue: &mut Queue,
+        peer: usize,
+        figures: &PeerFigures,
+        lives: &[peermq::sync::Life],
+    ) -> Result<(), peermq::queue::QueueError> {
+        for peermq::sync::Life { epoch, .. } in lives {
+            let sent = match lives {
+                [_] => figures.sent,
+                _ => {
+                    let leaves = queue.sent_leaves(&figures.id, *epoch, 0..u64::MAX)?;
+                    u64::try_from(leaves.len()).expect("a length fits u64")
+                }
+            };
+            self.sent.insert((peer, epoch.0), sent);
+            self.acked.insert((peer, epoch.0), queue.acked(&figures.id, *epoch)?);
         }
         Ok(())
     }
