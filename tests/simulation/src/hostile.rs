@@ -1,11 +1,15 @@
 //! A node that is authorised and lies: what it says is changed on its way out, and signed again
 //! where its own key can sign it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use peermq::log::{Head, Header, Item, Peaks, fold};
-use peermq::sync::{Frame, Kind, Message, Receipt, UnverifiedAdvance};
+use peermq::log::{Head, Header, Item, Peaks, SignedHead, fold};
+use peermq::sync::proof::Evidence;
+use peermq::sync::{Frame, Heads, Kind, Message, Receipt, UnverifiedAdvance};
 use peermq::types::{Id, Recipient, Seq};
 
+use crate::link::End;
 use crate::world::World;
 
 impl World {
@@ -25,7 +29,49 @@ impl World {
                 let said = self.falsify_receipt(signed.unverified().clone());
                 Message::Receipt(said.sign(&self.nodes[at].identity)).encode()
             }
+            Ok(Message::Heads(heads)) => self.falsify_heads(at, heads).encode(),
             _ => self.flip(frame),
+        }
+    }
+
+    /// A hostile node says things twice, and before others that it should have said first.
+    pub(crate) fn disorder(&mut self, at: usize, to: End) {
+        if self.hostile != Some(at) || !self.chance.one_in(20) {
+            return;
+        }
+        let is_repeated = self.chance.one_in(2);
+        let link = self.links.get_mut(&to.link).expect("it has just spoken");
+        let coming = &mut link.coming[to.side];
+        self.trace.note(format_args!("{at} disorders {} frames", coming.len()));
+        let last = coming.len().saturating_sub(1);
+        match is_repeated {
+            true => coming.extend(coming.back().cloned()),
+            false => coming.swap(last, last.saturating_sub(1)),
+        }
+    }
+
+    /// Heads of others that they never signed, or what should prove that they forked.
+    fn falsify_heads(&mut self, at: usize, mut heads: Heads) -> Message {
+        let identity = Arc::clone(&self.nodes[at].identity);
+        let other = self.nodes[(at + 1) % self.nodes.len()].id();
+        let sign = |author: Id, head: &SignedHead, change: u8| {
+            let mut root = head.root;
+            root.0[0] ^= change;
+            let SignedHead { epoch, length, .. } = *head;
+            Head { author, epoch, length, root }.sign(&identity)
+        };
+        match (heads.heads.first().copied(), self.chance.one_in(2)) {
+            (Some((_, head)), true) => {
+                let [one, two] = [0, 1].map(|change| sign(other, &head, change));
+                Message::Evidence(Box::new(Evidence::of_heads(other, one, two)))
+            }
+            _ => {
+                for (_, head) in &mut heads.heads {
+                    head.length += self.chance.within(0..3);
+                    *head = sign(other, head, 1);
+                }
+                Message::Heads(heads)
+            }
         }
     }
 

@@ -12,6 +12,11 @@
 //! without its disk; a commit may fail with or without effect. What nodes promise is checked by an
 //! [oracle](Invariant) that has seen all there is to see.
 //!
+//! Frames of one stream come once and in order, as Noise over TCP has it: a link that breaks loses
+//! all that is under way, and what a later session says again is all that comes twice. Sub-streams,
+//! one for a session and one for each body, overtake one another. Only a node that lies repeats and
+//! exchanges frames. Wall clocks jump to and fro within 12 hours; the clock of timers only goes on.
+//!
 //! *Invariant*: one seed gives one trace, whatever the machine, the time and the seeds before.
 
 #![expect(clippy::indexing_slicing, reason = "nodes and readers are named by their places")]

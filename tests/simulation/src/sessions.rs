@@ -103,6 +103,7 @@ impl World {
         let frame = self.falsify(at, frame);
         let link = self.links.get_mut(&end.link).expect("it was there above");
         link.coming[1 - end.side].push_back(frame);
+        self.disorder(at, end.other());
         Ok(())
     }
 
