@@ -93,6 +93,9 @@ impl Habits {
                 weights.push((chore, weight * chance.within(1..3)));
             }
         }
+        if chance.one_in(4) {
+            weights.push((Chore::Wait, 6)); // Time flies, so that who does not answer is noticed.
+        }
         let long_body = if chance.one_in(3) { chance.within(1..12) } else { 0 };
         if long_body > 0 {
             weights.extend([(Chore::Fetch, 12), (Chore::Pass, 30)]);

@@ -77,6 +77,8 @@ pub struct Figures {
     pub connections: u64,
     /// Logs that a reader found to have two versions.
     pub forks: u64,
+    /// Authors that were said not to lead to a head that they had signed.
+    pub accused: u64,
     /// Long bodies that arrived whole.
     pub bodies: u64,
     /// Stores that were put back to an earlier copy.
@@ -163,6 +165,7 @@ impl Figures {
         self.crashes += other.crashes;
         self.connections += other.connections;
         self.forks += other.forks;
+        self.accused += other.accused;
         self.bodies += other.bodies;
         self.restores += other.restores;
     }

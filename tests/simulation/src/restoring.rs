@@ -49,13 +49,25 @@ impl World {
         };
         let stale = queue.compare(&mark).expect("a memory store can be read");
         let stale = if self.nodes[node].is_mark_lost { Some(Stale::Unmarked) } else { stale };
-        if let Some(stale) = stale {
-            self.trace.note(format_args!("{node} is stale: {stale:?}"));
-            queue.suspend(stale);
-        }
-        let is_put_back = self.oracle.was_put_back(node) || self.may_fork(node);
-        Invariant::HonestIsNotBlamed
-            .holds(stale.is_none() || is_put_back, format_args!("{node} is stale: {stale:?}"))
+        stale.into_iter().for_each(|stale| queue.suspend(stale));
+        self.judge_stale(node, stale)
+    }
+
+    /// Whether a node cannot lead to a head that it has signed, since its store was put back.
+    pub(crate) fn has_lost(&self, node: usize, (epoch, length): (u64, u64)) -> bool {
+        let leads = self.nodes[node].process.as_ref().is_none_or(|process| {
+            let tip = process.queue.tip();
+            process.queue.stale().is_none() && tip.epoch.0 == epoch && tip.length >= length
+        });
+        self.oracle.was_put_back(node) && !leads
+    }
+
+    /// A node signs no more, because of what a peer showed.
+    pub(crate) fn judge_stale(&mut self, node: usize, stale: Option<Stale>) -> Checked {
+        let Some(stale) = stale else { return Ok(()) };
+        self.trace.note(format_args!("{node} is stale: {stale:?}"));
+        let may_be = self.oracle.was_put_back(node) || self.may_fork(node);
+        Invariant::HonestIsNotBlamed.holds(may_be, format_args!("{node} is stale: {stale:?}"))
     }
 
     /// Moves the head mark along with what is durable.

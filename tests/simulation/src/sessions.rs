@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use peermq::queue::Quota;
 use peermq::sync::{
-    Frame, Grant, Input, Message, Output, Reason, Session, SessionConfig, Store, SyncError,
+    Event, Frame, Grant, Input, Message, Output, Reason, Session, SessionConfig, Store, SyncError,
 };
 
 use crate::invariant::{Checked, Invariant};
@@ -81,6 +81,9 @@ impl World {
             Output::Store(Store::Receipts(receipts)) => Job::Acknowledge { end, peer, receipts },
             Output::Store(Store::Heads(heads)) => Job::Compare { end, heads },
             Output::Store(Store::Fork(fork)) => Job::Fork { end, fork },
+            Output::Event(Event::Unproven { epoch, length, .. }) => {
+                return self.on_unproven(end, (epoch.0, length));
+            }
             Output::Close(reason) => return self.on_close(end, &reason),
             _ => return Ok(()),
         };
@@ -122,6 +125,18 @@ impl World {
         Invariant::QuotaHolds.holds(
             (used.unread_bytes < quota.bytes || has_long_bodies) && used.unread < quota.entries,
             format_args!("{at} gave {to} credit with {used:?} of {quota:?}"),
+        )
+    }
+
+    /// An author is said not to lead to a head that it has signed: it cannot, or does not.
+    fn on_unproven(&mut self, end: End, head: (u64, u64)) -> Checked {
+        let link = &self.links[&end.link];
+        let [at, author] = [link.node(end.side), link.node(1 - end.side)];
+        self.figures.accused += 1;
+        self.trace.note(format_args!("{at} holds {head:?} of {author} for unproven"));
+        Invariant::HonestIsNotBlamed.holds(
+            self.hostile == Some(at) || self.may_fork(author) || self.has_lost(author, head),
+            format_args!("{at} blames {author}, which can lead to {head:?}"),
         )
     }
 

@@ -269,6 +269,7 @@ impl World {
                 self.input(end, Input::Checkpoints { epoch, heads: heads.clone() })?;
             }
         }
+        self.judge_stale(node, changes.stale)?;
         self.tell_forks(node, changes.forked)
     }
 
