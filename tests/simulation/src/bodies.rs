@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use peermq::queue::{Place, QueueError, Wanted};
+use peermq::crypto::hash::body_hash;
+use peermq::log::Decoded;
+use peermq::queue::{Offer, OfferBody, Place, QueueError, Wanted};
 use peermq::sync::body::{BodyCheck, BodyChunk, Progress, Want};
 use peermq::sync::{Frame, Message};
-use peermq::types::{Id, Recipient};
+use peermq::types::Recipient;
 
 use crate::invariant::{Checked, Invariant};
 use crate::link::End;
@@ -195,12 +197,24 @@ impl World {
         )
     }
 
-    /// The whole sealed body of a message, as a node holds it.
-    pub(crate) fn held_body(&self, node: usize, from: &Id, wanted: (u64, u64)) -> Option<Bytes> {
-        let queue = &self.nodes[node].process.as_ref()?.queue;
-        let (epoch, seq) = (peermq::types::Epoch(wanted.0), peermq::types::Seq(wanted.1));
-        let chunk = |number| queue.held_chunk(from, epoch, seq, number).ok().flatten();
-        let chunks: Vec<_> = (0..).map_while(chunk).collect();
-        Some(chunks.concat().into())
+    /// The sealed body of a message that a node offers: whole, and the one that its author signed.
+    pub(crate) fn body_of(&self, node: usize, offer: &Offer) -> Checked<Bytes> {
+        let process = self.nodes[node].process.as_ref().expect("it has made the offer");
+        let Offer { from, epoch, seq, .. } = *offer;
+        let chunk = |number| process.queue.held_chunk(&from, epoch, seq, number).ok().flatten();
+        let body = match &offer.body {
+            OfferBody::Inline(body) => body.clone(),
+            OfferBody::Held => (0..).map_while(chunk).collect::<Vec<_>>().concat().into(),
+            OfferBody::Long => Bytes::new(),
+        };
+        let signed = match &offer.header {
+            Decoded::Header(header) => header.body_hash == body_hash(&body),
+            Decoded::Unsupported { .. } => true,
+        };
+        Invariant::OfferedIsAuthentic.holds(
+            signed,
+            format_args!("{node} offers {epoch}.{seq} of {from} with another body"),
+        )?;
+        Ok(body)
     }
 }

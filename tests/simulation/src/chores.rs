@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use peermq::log::Worth;
-use peermq::queue::{Intent, Keep, Mark, OfferBody, Pass, Place, Quota, ReaderId, TakeBudget};
+use peermq::queue::{Intent, Keep, Mark, Pass, Place, Quota, ReaderId, TakeBudget};
 use peermq::sync::Input;
 use peermq::types::Epoch;
 use peermq_storage::{Cause, Effect, Failure};
@@ -316,14 +316,8 @@ impl World {
             let (epoch, seq) = (offer.epoch.0, offer.seq.0);
             self.figures.offered += 1;
             self.trace.note(format_args!("{node} offers reader {reader} {from}@{epoch}.{seq}"));
-            let body = match &offer.body {
-                OfferBody::Inline(body) => Some(body.clone()),
-                OfferBody::Held => self.held_body(node, &offer.from, (epoch, seq)),
-                OfferBody::Long => None,
-            };
-            if let Some(body) = body {
-                self.oracle.offered((node, from, epoch), seq, &body)?;
-            }
+            let body = self.body_of(node, &offer)?;
+            self.oracle.offered((node, from, epoch), seq, &body)?;
             let process = self.nodes[node].process.as_mut().expect("it was there above");
             let mut others = process.readers.values();
             let is_given = others.any(|given| given.contains(&(from, epoch, seq)));
