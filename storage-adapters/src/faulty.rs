@@ -15,6 +15,7 @@ use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::memory::{Tree, write};
 use crate::{Batch, Bytes, Health, MemoryStore, OpenError, Opened, Scan, Store, StoreError};
 
 /// A disk that holds one store, and outlives its handles. Clones are the same disk.
@@ -70,9 +71,8 @@ impl FaultyDisk {
         if disk.held {
             return Err(OpenError::Held);
         }
-        let live = pairs_of(&disk.live)?;
         if !disk.is_frozen() {
-            disk.durable = live;
+            disk.durable = disk.live.image();
         }
         let health = if disk.is_open { Health::Recovered } else { Health::Clean };
         disk.held = true;
@@ -101,13 +101,7 @@ impl FaultyDisk {
     /// Takes the power away: the live image falls back to the durable one, and handles die.
     pub fn power_cut(&self) {
         let mut disk = self.lock();
-        let mut image = Batch::new();
-        for (key, value) in &disk.durable {
-            image.put(key.clone(), value.clone());
-        }
-        let live = MemoryStore::new();
-        live.apply(image);
-        disk.live = Arc::new(live);
+        disk.live = Arc::new(MemoryStore::of(Arc::clone(&disk.durable)));
         disk.life = disk.life.wrapping_add(1);
         disk.held = false;
         disk.frozen_from = None;
@@ -116,7 +110,7 @@ impl FaultyDisk {
     /// A backup: another disk, with what this one would hold after a power cut.
     #[must_use]
     pub fn copy(&self) -> Self {
-        let durable = self.lock().durable.clone();
+        let durable = Arc::clone(&self.lock().durable);
         let copy = Self::new();
         copy.lock().durable = durable;
         copy.power_cut();
@@ -179,7 +173,7 @@ impl Drop for FaultyStore {
 #[derive(Debug, Default)]
 struct Disk {
     live: Arc<MemoryStore>,
-    durable: BTreeMap<Bytes, Bytes>,
+    durable: Arc<Tree>,
     commit_count: u64,
     failures: BTreeMap<u64, Failure>,
     frozen_from: Option<u64>,
@@ -196,19 +190,29 @@ impl Disk {
         self.commit_count = self.commit_count.saturating_add(1);
         let failure = self.failures.get(&self.commit_count).copied();
         let effect = failure.map_or(Effect::Whole, |failure| failure.effect);
-        if effect == Effect::Whole && !self.is_frozen() {
-            for (key, value) in batch.steps() {
-                match value {
-                    Some(value) => self.durable.insert(key.clone(), value.clone()),
-                    None => self.durable.remove(key),
-                };
-            }
-        }
         let cause = failure.map(|failure| failure.cause);
-        if effect == Effect::Whole || cause == Some(Cause::Sync) {
-            self.live.apply(batch);
+        let is_durable = effect == Effect::Whole && !self.is_frozen();
+        let is_live = effect == Effect::Whole || cause == Some(Cause::Sync);
+        match (is_durable, is_live) {
+            (true, _) if self.is_in_step() => {
+                // Nobody holds the image meanwhile, so that it is not copied.
+                self.durable = Arc::default();
+                self.live.apply(batch);
+                self.durable = self.live.image();
+            }
+            (true, _) => {
+                write(Arc::make_mut(&mut self.durable), batch.clone());
+                self.live.apply(batch);
+            }
+            (false, true) => self.live.apply(batch),
+            (false, false) => {}
         }
         cause.map_or(Ok(()), |cause| Err(cause.error()))
+    }
+
+    /// Whether the two images are one.
+    fn is_in_step(&self) -> bool {
+        Arc::ptr_eq(&self.durable, &self.live.image())
     }
 
     fn is_frozen(&self) -> bool {
@@ -224,10 +228,6 @@ impl Cause {
             Self::Sync => StoreError::Sync(io::Error::from_raw_os_error(EIO)),
         }
     }
-}
-
-fn pairs_of(store: &MemoryStore) -> Result<BTreeMap<Bytes, Bytes>, StoreError> {
-    store.scan(&[]..&[u8::MAX; crate::KEY_SIZE_MAX + 1]).collect()
 }
 
 /// The number of "input/output error" on every Unix.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::{Bound, Range};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::{Batch, Bytes, Scan, Store, StoreError};
 
@@ -10,10 +10,10 @@ use crate::{Batch, Bytes, Scan, Store, StoreError};
 /// against.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    tree: RwLock<Tree>,
+    tree: RwLock<Arc<Tree>>,
 }
 
-type Tree = BTreeMap<Bytes, Bytes>;
+pub(crate) type Tree = BTreeMap<Bytes, Bytes>;
 type Pair = (Bytes, Bytes);
 
 impl MemoryStore {
@@ -23,15 +23,20 @@ impl MemoryStore {
         Self::default()
     }
 
+    /// A store that holds an image. The two are copied once one of them is written to.
+    pub(crate) fn of(image: Arc<Tree>) -> Self {
+        Self { tree: RwLock::new(image) }
+    }
+
+    /// What it holds now.
+    pub(crate) fn image(&self) -> Arc<Tree> {
+        Arc::clone(&self.tree.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Takes a batch of any size.
     pub(crate) fn apply(&self, batch: Batch) {
         let mut tree = self.tree.write().unwrap_or_else(PoisonError::into_inner);
-        for (key, value) in batch.into_steps() {
-            match value {
-                Some(value) => tree.insert(key, value),
-                None => tree.remove(&key),
-            };
-        }
+        write(Arc::make_mut(&mut tree), batch);
     }
 }
 
@@ -59,7 +64,7 @@ impl Store for MemoryStore {
 /// *Invariant*: `lower` is below `upper`, unless both name the same key and `lower` includes it:
 /// other bounds would make `BTreeMap::range` panic.
 struct Pages<'a> {
-    tree: &'a RwLock<Tree>,
+    tree: &'a RwLock<Arc<Tree>>,
     lower: Bound<Bytes>,
     upper: Bound<Bytes>,
     front: VecDeque<Pair>,
@@ -68,7 +73,7 @@ struct Pages<'a> {
 
 impl<'a> Pages<'a> {
     /// A scan of a range that is not empty.
-    fn new(tree: &'a RwLock<Tree>, range: Range<&[u8]>) -> Self {
+    fn new(tree: &'a RwLock<Arc<Tree>>, range: Range<&[u8]>) -> Self {
         Self {
             tree,
             lower: Bound::Included(Bytes::copy_from_slice(range.start)),
@@ -116,6 +121,16 @@ impl DoubleEndedIterator for Pages<'_> {
             self.fetch_back();
         }
         self.back.pop_back().or_else(|| self.front.pop_back())
+    }
+}
+
+/// Applies a batch to a tree.
+pub(crate) fn write(tree: &mut Tree, batch: Batch) {
+    for (key, value) in batch.into_steps() {
+        match value {
+            Some(value) => tree.insert(key, value),
+            None => tree.remove(&key),
+        };
     }
 }
 
