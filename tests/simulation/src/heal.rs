@@ -23,7 +23,6 @@ impl World {
         for node in 0..self.nodes.len() {
             self.nodes[node].disk.heal();
             self.start(node)?;
-            self.recover(node)?;
             (0..READER_COUNT).for_each(|reader| self.release(node, reader));
         }
         self.rest()?;
@@ -48,6 +47,7 @@ impl World {
     /// Everyone connects, everything arrives, is stored, read and archived.
     fn round(&mut self) -> Checked {
         for from in 0..self.nodes.len() {
+            self.recover(from)?;
             for to in 0..self.nodes.len() {
                 self.connect_once(from, to)?;
             }
@@ -129,8 +129,9 @@ impl World {
             if !is_honest || !lets_in || self.grant(from, to).is_none() {
                 continue;
             }
-            if self.oracle.views[&to].forked.contains(&(from, epoch)) {
-                continue;
+            let forked = &self.oracle.views[&to].forked;
+            if forked.range((from, 0)..=(from, epoch)).next().is_some() {
+                continue; // Its user would have to know first.
             }
             let log = self.oracle.views[&to].logs.get(&(from, epoch));
             Invariant::Converges.holds(

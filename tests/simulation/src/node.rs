@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use peermq::crypto::{Identity, Salt};
-use peermq::log::{Draft, SignedHead, Tip};
+use peermq::log::{Draft, SignedHead};
 use peermq::queue::{Mark, Pass, Place, Queue, Quota};
 use peermq::sync::body::Progress;
 use peermq::sync::proof::ProvenFork;
@@ -14,6 +14,7 @@ use peermq::types::{Epoch, Id, Seq, UnixMs};
 use peermq_storage::FaultyDisk;
 
 use crate::link::End;
+use crate::restoring::{Backup, HeadMark};
 
 /// A node.
 #[derive(Debug)]
@@ -24,12 +25,9 @@ pub(crate) struct Node {
     pub(crate) process: Option<Process>,
     /// What its wall clock shows beyond the world's.
     pub(crate) clock_ahead_ms: u64,
-    /// How far its log is known to have come, beside its store; absent in a new directory.
-    pub(crate) mark: Option<Tip>,
-    /// An earlier copy of its disk, and the life that it was made in.
-    pub(crate) backup: Option<(FaultyDisk, Epoch)>,
-    /// Whether the mark went with the store when that was put back.
-    pub(crate) is_mark_lost: bool,
+    /// Absent in a new directory, and when it is lost.
+    pub(crate) mark: Option<HeadMark>,
+    pub(crate) backup: Option<Backup>,
 }
 
 /// A node's process: gone with the next crash.
@@ -96,7 +94,6 @@ impl Node {
             clock_ahead_ms: 0,
             mark: None,
             backup: None,
-            is_mark_lost: false,
         }
     }
 

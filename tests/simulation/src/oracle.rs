@@ -39,6 +39,8 @@ pub(crate) struct Oracle {
     maybe_settled: BTreeMap<Log, Ranges>,
     /// Nodes whose stores were put back to older ones, and what these had of each log before.
     put_back: BTreeMap<usize, BTreeMap<Life, Had>>,
+    /// Lives of logs that may have two versions, because nobody saw that a store was put back.
+    doubtful: BTreeSet<Life>,
     /// What peers gave back that a reader had archived or rejected before its store was put back.
     recalled: BTreeMap<Log, Ranges>,
     /// What each node's disk held when it was looked at last.
@@ -71,7 +73,7 @@ impl Oracle {
     /// A message has a place, if its commit succeeds.
     pub(crate) fn staged(&mut self, message: usize, sent: Sent) {
         let slot = self.slot(message, sent);
-        if !self.fixed.contains(&slot) {
+        if !self.fixed.contains(&slot) || self.is_doubtful((slot.0, slot.1)) {
             self.places.entry(slot).or_default().push(message);
         }
     }
@@ -86,14 +88,19 @@ impl Oracle {
             before.is_none_or(|before| before == place || before.0 < place.0),
             format_args!("message {message} was at {before:?} and is at {place:?} now"),
         )?;
-        if self.fixed.insert(slot) {
-            self.places.insert(slot, vec![message]);
-        }
+        self.fix(slot, message);
         let there = &self.places[&slot];
         Invariant::ConfirmedIsServed.holds(
-            *there == [message],
+            *there == [message] || self.is_doubtful((slot.0, slot.1)) && there.contains(&message),
             format_args!("message {message} was confirmed at {slot:?}, where {there:?} is"),
         )
+    }
+
+    /// One message stands at a place from now on, unless two versions may.
+    fn fix(&mut self, slot: Slot, message: usize) {
+        if !self.is_doubtful((slot.0, slot.1)) && self.fixed.insert(slot) {
+            self.places.insert(slot, vec![message]);
+        }
     }
 
     fn slot(&self, message: usize, sent: Sent) -> Slot {
@@ -141,9 +148,7 @@ impl Oracle {
             return Invariant::OfferedIsAuthentic
                 .breach(format_args!("{slot:?} is none of the messages {candidates:?}"));
         };
-        if self.fixed.insert(slot) {
-            self.places.insert(slot, vec![written]);
-        }
+        self.fix(slot, written);
         Ok(())
     }
 
@@ -170,6 +175,9 @@ impl Oracle {
 
     fn saw_head(&mut self, author: usize, head: &SignedHead) -> Checked {
         let name = (author, head.epoch.0, head.length);
+        if self.is_doubtful((author, head.epoch.0)) {
+            return Ok(());
+        }
         let known = *self.roots.entry(name).or_insert(head.root);
         Invariant::OneRoot.holds(
             known == head.root,

@@ -6,6 +6,7 @@ use peermq::queue::Quota;
 use peermq::sync::{
     Event, Frame, Grant, Input, Message, Output, Reason, Session, SessionConfig, Store, SyncError,
 };
+use peermq::types::Epoch;
 
 use crate::invariant::{Checked, Invariant};
 use crate::link::{End, Link};
@@ -100,14 +101,23 @@ impl World {
         let (kind, size) = (frame.kind, frame.size());
         self.trace.note(format_args!("{at} → {to} {kind:?} {size} {digest:.8}"));
         self.oracle.saw_frame([at, to], &message)?;
-        if matches!(message, Message::Credit(_)) {
-            self.check_credit(at, to)?;
+        match &message {
+            Message::Credit(_) => self.check_credit(at, to)?,
+            Message::Advance(advance) => self.check_signing(at, advance.head.epoch)?,
+            _ => {}
         }
         let frame = self.falsify(at, frame);
         let link = self.links.get_mut(&end.link).expect("it was there above");
         link.coming[1 - end.side].push_back(frame);
         self.disorder(at, end.other());
         Ok(())
+    }
+
+    /// A node that is stale signs nothing in that life of its log.
+    fn check_signing(&self, at: usize, epoch: Epoch) -> Checked {
+        let Some(process) = &self.nodes[at].process else { return Ok(()) };
+        let is_stale = process.queue.stale().is_some() && process.queue.epoch() == epoch;
+        Invariant::OneRoot.holds(!is_stale, format_args!("{at} is stale and signs {epoch}"))
     }
 
     /// Credit is given only while the peer's quota has room.

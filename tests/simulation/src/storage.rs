@@ -210,6 +210,7 @@ impl World {
             Done::Kept => Ok(()),
             Done::Recalled { end, peer, returned } => {
                 self.oracle.recalled(node, self.node_of(node, &peer), &returned);
+                self.check_shown(node, &returned)?;
                 self.input(end, Input::Stored(Stored::Returned))
             }
             Done::Acknowledged { end } => self.input(end, Input::Stored(Stored::Receipts)),

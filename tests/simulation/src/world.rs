@@ -112,7 +112,8 @@ impl World {
 
     /// Whether a node may be found to have two versions of its log.
     pub(crate) fn may_fork(&self, node: usize) -> bool {
-        self.hostile == Some(node) || self.twins.is_some_and(|twins| twins.contains(&node))
+        let is_twin = self.twins.is_some_and(|twins| twins.contains(&node));
+        self.hostile == Some(node) || is_twin || self.oracle.has_doubtful(node)
     }
 
     /// The world's clock in milliseconds.

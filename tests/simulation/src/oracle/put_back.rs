@@ -56,6 +56,21 @@ impl Oracle {
         }
     }
 
+    /// A node forgot that it wrote some of a life of its log, and may write other entries there.
+    pub(crate) fn doubt(&mut self, life: Life) {
+        self.doubtful.insert(life);
+    }
+
+    /// Whether a life of a log may have two versions because its store was put back unseen.
+    pub(crate) fn is_doubtful(&self, life: Life) -> bool {
+        self.doubtful.contains(&life)
+    }
+
+    /// Whether some life of a node's log may.
+    pub(crate) fn has_doubtful(&self, node: usize) -> bool {
+        self.doubtful.range((node, 0)..=(node, u64::MAX)).next().is_some()
+    }
+
     /// A life of a node's log ended whose other version was signed: it is not served, and its user
     /// was told so.
     pub(crate) fn give_up(&mut self, node: usize, epoch: u64) {
