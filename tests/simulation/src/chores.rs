@@ -35,6 +35,7 @@ enum Chore {
     Add,
     Remove,
     Reclaim,
+    Heed,
     BackUp,
     PutBack,
     Recover,
@@ -84,6 +85,7 @@ impl Habits {
             (Chore::Add, 1),
             (Chore::Remove, 1),
             (Chore::Reclaim, 2),
+            (Chore::Heed, 2),
             (Chore::Wait, 1),
             (Chore::Jump, 1),
         ];
@@ -205,6 +207,7 @@ impl World {
                     Job::Reclaim { pass: Pass::new(worth, Intent::Free, Keep::Archived) },
                 );
             }
+            Chore::Heed => self.ask_to_heed(node, other),
             Chore::BackUp => self.back_up(node),
             Chore::PutBack => return self.put_back(node),
             Chore::Recover => return self.recover(node),
@@ -227,6 +230,12 @@ impl World {
     pub(crate) fn ask_to_add(&mut self, node: usize, other: usize) {
         let (peer, quota) = (self.nodes[other].id(), self.habits.quota);
         self.ask(node, Job::Add { peer, quota });
+    }
+
+    /// A node's user knows what another has done, if it has forked.
+    pub(crate) fn ask_to_heed(&mut self, node: usize, other: usize) {
+        let author = self.nodes[other].id();
+        self.ask(node, Job::Heed { author });
     }
 
     /// Something that is on its way arrives, or the end of a connection.

@@ -26,6 +26,12 @@ impl World {
             (0..READER_COUNT).for_each(|reader| self.release(node, reader));
         }
         self.rest()?;
+        for node in 0..self.nodes.len() {
+            for (other, _) in self.known_to(node) {
+                self.ask_to_heed(node, other);
+            }
+        }
+        self.rest()?;
         if let Some(twins) = self.twins {
             self.expose(twins)?;
         }
@@ -129,9 +135,8 @@ impl World {
             if !is_honest || !lets_in || self.grant(from, to).is_none() {
                 continue;
             }
-            let forked = &self.oracle.views[&to].forked;
-            if forked.range((from, 0)..=(from, epoch)).next().is_some() {
-                continue; // Its user would have to know first.
+            if self.oracle.views[&to].blocks((from, epoch)) {
+                continue;
             }
             let log = self.oracle.views[&to].logs.get(&(from, epoch));
             Invariant::Converges.holds(

@@ -52,6 +52,7 @@ pub(crate) enum Job {
     Recall { end: End, peer: Id, returned: Box<Returned> },
     Compare { end: End, heads: Vec<(Id, SignedHead)> },
     Fork { end: End, fork: Box<ProvenFork> },
+    Heed { author: Id },
     Mark { from: usize, places: Vec<Place>, to: Mark },
     Hold { peer: Id, epoch: Epoch, seq: Seq, first: u32, chunks: Vec<Bytes>, progress: Progress },
     Forget { peer: Id, epoch: Epoch, seq: Seq },
@@ -78,6 +79,7 @@ impl Job {
             | Self::Forget { .. }
             | Self::Gone { .. }
             | Self::Mark { .. }
+            | Self::Heed { .. }
             | Self::Add { .. }
             | Self::Remove { .. }
             | Self::Reclaim { .. } => None,

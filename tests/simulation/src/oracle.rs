@@ -199,13 +199,19 @@ impl Oracle {
             let last = before.logs.get(life);
             self.check_log((node, life.0, life.1), log, last.unwrap_or(&nothing))?;
         }
-        for life in &before.forked {
-            let [length, last] =
-                [&view, &before].map(|view| view.logs.get(life).map(|log| log.length));
+        for life in before.forked.keys() {
             Invariant::ForksFreeze.holds(
-                view.forked.contains(life) && length == last,
+                view.forked.contains_key(life),
+                format_args!("{node} has forgotten that {life:?} has forked"),
+            )?;
+        }
+        for (life, log) in view.logs.iter().filter(|(life, _)| before.blocks(**life)) {
+            let last = before.logs.get(life).map(|log| log.length);
+            Invariant::ForksFreeze.holds(
+                Some(log.length) == last || !view.blocks(*life),
                 format_args!(
-                    "{node} has {length:?} of {life:?}, after {last:?} when it was frozen"
+                    "{node} has {} of {life:?}, after {last:?} when it was frozen",
+                    log.length
                 ),
             )?;
         }

@@ -27,6 +27,7 @@ enum Done {
     Recalled { end: End, peer: Id, returned: Box<Returned> },
     Compared { end: End },
     Frozen { end: End },
+    Heeded { author: Id },
     Marked { from: usize, places: Vec<Place>, to: Mark },
     Added { peer: Id },
     Removed { peer: Id },
@@ -162,6 +163,9 @@ impl World {
                 queue.add_fork(&fork);
                 Ok(Done::Frozen { end })
             }
+            Job::Heed { author } => {
+                queue.acknowledge_fork(&author, None).map(|()| Done::Heeded { author })
+            }
             Job::Mark { from, places, to } => queue.mark(&places, to).map(|()| {
                 self.oracle.marking((node, from), &places);
                 Done::Marked { from, places, to }
@@ -216,6 +220,13 @@ impl World {
             Done::Acknowledged { end } => self.input(end, Input::Stored(Stored::Receipts)),
             Done::Compared { end } => self.input(end, Input::Stored(Stored::Heads)),
             Done::Frozen { end } => self.input(end, Input::Stored(Stored::Fork)),
+            Done::Heeded { author } => {
+                let author = self.node_of(node, &author);
+                self.trace.note(format_args!("{node} knows that {author} has forked"));
+                // The next session asks for the lives that may be followed now.
+                self.ends_of(node, Some(author)).into_iter().for_each(|end| self.lose(end.link));
+                Ok(())
+            }
             Done::Marked { from, places, to } => {
                 self.oracle.marked((node, from), &places, to);
                 self.forget_given(node, from, &places);

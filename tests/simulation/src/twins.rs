@@ -38,8 +38,9 @@ impl World {
         let [ones, others] = twins.map(|twin| self.readers_of(twin, epoch));
         for (one, other) in ones.iter().flat_map(|one| others.iter().map(move |two| (*one, *two))) {
             let meet = [(one, other), (other, one)].map(|(at, of)| self.grant(at, of));
-            let know = [(one, twins[0]), (other, twins[1])]
-                .map(|(reader, twin)| self.oracle.views[&reader].forked.contains(&(twin, epoch)));
+            let know = [(one, twins[0]), (other, twins[1])].map(|(reader, twin)| {
+                self.oracle.views[&reader].forked.contains_key(&(twin, epoch))
+            });
             Invariant::ForksAreFound.holds(
                 meet != [Some(Grant::Receive); 2] || know == [true; 2],
                 format_args!("{one} and {other} have met and know of {know:?}"),

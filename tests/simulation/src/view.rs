@@ -1,6 +1,6 @@
 //! What a node would know if it died now: read from a copy of its disk.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use peermq::crypto::Verifier;
@@ -28,8 +28,8 @@ pub(crate) struct View {
     /// What each other node has acknowledged of them.
     pub(crate) acked: BTreeMap<(usize, u64), AckedSets>,
     pub(crate) logs: BTreeMap<Life, LogView>,
-    /// Logs that are known to have forked.
-    pub(crate) forked: BTreeSet<Life>,
+    /// Logs that are known to have forked, and whether the user knows.
+    pub(crate) forked: BTreeMap<Life, bool>,
     /// Nodes of which it keeps a receipt for entries that it did not send so.
     pub(crate) unfounded: Vec<usize>,
     /// Unread messages of each other node, as counted for its quota.
@@ -103,6 +103,13 @@ impl CheckObserver for Findings {
 }
 
 impl View {
+    /// Whether a life of a log is followed no more, since it has forked, or one before it, of which
+    /// the user does not know.
+    pub(crate) fn blocks(&self, (author, epoch): Life) -> bool {
+        let mut forked = self.forked.range((author, 0)..=(author, epoch));
+        forked.any(|(life, is_known)| life.1 == epoch || !is_known)
+    }
+
     fn read(
         &mut self,
         queue: &mut Queue,
@@ -114,7 +121,10 @@ impl View {
         self.length = queue.length();
         let node_of = |id: &Id| known.iter().find(|(_, known)| known == id).map(|(node, _)| *node);
         let forks = queue.forks().into_iter();
-        let forked = forks.filter_map(|fork| Some((node_of(&fork.author())?, fork.epoch().0)));
+        let forked = forks.filter_map(|fork| {
+            let life = (node_of(&fork.author())?, fork.epoch().0);
+            Some((life, fork.is_acknowledged))
+        });
         self.forked = forked.collect();
         for figures in queue.figures()? {
             let Some(peer) = node_of(&figures.id) else { continue };
