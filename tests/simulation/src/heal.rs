@@ -4,10 +4,10 @@ use peermq::queue::{Mark, Place};
 use peermq::sync::Grant;
 use peermq::types::{Epoch, Ranges};
 
-use crate::chores::READER_COUNT;
 use crate::invariant::{Checked, Invariant};
 use crate::link::End;
 use crate::node::Job;
+use crate::reading::READER_COUNT;
 use crate::world::World;
 
 impl World {

@@ -30,6 +30,7 @@ mod invariant;
 mod link;
 mod node;
 mod oracle;
+mod reading;
 mod restoring;
 mod sending;
 mod sessions;
