@@ -21,6 +21,8 @@ use crate::restoring::{Backup, HeadMark};
 pub(crate) struct Node {
     pub(crate) identity: Arc<Identity>,
     pub(crate) disk: FaultyDisk,
+    /// Commits on the disk when it was looked at last.
+    pub(crate) inspected: Option<u64>,
     /// Absent while the node is down.
     pub(crate) process: Option<Process>,
     /// What its wall clock shows beyond the world's.
@@ -92,6 +94,7 @@ impl Node {
         Self {
             identity: Arc::new(Identity::from_seed(&seed)),
             disk: FaultyDisk::new(),
+            inspected: None,
             process: None,
             clock_ahead_ms: 0,
             mark: None,

@@ -44,6 +44,7 @@ impl World {
         let time = self.nodes[node].time(self.now_ms());
         let me = self.nodes[node].id();
         let opened = self.nodes[node].disk.open().expect("its process is gone");
+        self.nodes[node].inspected = None;
         let mut queue = match Queue::open(opened.store, me, time) {
             Ok(queue) => queue,
             // The disk may still be set to fail.

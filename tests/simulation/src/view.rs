@@ -64,6 +64,10 @@ impl World {
     /// Holds what a node's disk tells against everything that was promised.
     pub(crate) fn inspect(&mut self, node: usize) -> Checked {
         let (me, known) = (self.nodes[node].id(), self.known_to(node));
+        let commits = Some(self.nodes[node].disk.commit_count());
+        if std::mem::replace(&mut self.nodes[node].inspected, commits) == commits {
+            return Ok(());
+        }
         let store = self.nodes[node].disk.copy().open().expect("a copy has no other handle").store;
         let time = self.nodes[node].time(self.now_ms());
         let view = Queue::open(store, me, time).and_then(|mut queue| {
