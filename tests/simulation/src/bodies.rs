@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use peermq::crypto::Salt;
 use peermq::crypto::hash::body_hash;
 use peermq::log::Decoded;
-use peermq::queue::{Offer, OfferBody, Place, QueueError, Wanted};
+use peermq::queue::{Offer, OfferBody, Place, Queue, QueueError, Wanted};
 use peermq::sync::body::{BodyCheck, BodyChunk, Progress, Want};
 use peermq::sync::{Frame, Message};
-use peermq::types::Recipient;
+use peermq::types::{Epoch, Id, Recipient, Seq};
 
 use crate::invariant::{Checked, Invariant};
 use crate::link::End;
@@ -28,6 +29,36 @@ pub(crate) struct Transfer {
     /// Chunks that are not with the storage thread yet, and the number of the first.
     batch: Vec<Bytes>,
     batch_first: u32,
+}
+
+/// What the storage thread does with chunks.
+#[derive(Debug)]
+pub(crate) enum BodyJob {
+    /// Keeps some of a body whose draft comes later.
+    Stage { salt: Salt, first: u32, chunks: Vec<Bytes> },
+    /// Keeps some of a body that was wanted.
+    Hold { peer: Id, epoch: Epoch, seq: Seq, first: u32, chunks: Vec<Bytes>, progress: Progress },
+    /// Drops what is held of a body: it is not the one that was signed.
+    Forget { peer: Id, epoch: Epoch, seq: Seq },
+    /// Its author has a body no more.
+    Gone { peer: Id, epoch: Epoch, seq: Seq },
+}
+
+impl BodyJob {
+    pub(crate) fn stage(self, queue: &mut Queue) -> Result<(), QueueError> {
+        match self {
+            Self::Stage { salt, first, chunks } => {
+                let numbered = (first..).zip(chunks);
+                numbered.for_each(|(number, chunk)| queue.stage_body(&salt, number, chunk));
+                Ok(())
+            }
+            Self::Hold { peer, epoch, seq, first, chunks, progress } => {
+                queue.hold_chunks(&peer, epoch, seq, first, chunks, progress)
+            }
+            Self::Forget { peer, epoch, seq } => queue.drop_chunks(&peer, epoch, seq),
+            Self::Gone { peer, epoch, seq } => queue.mark_gone(&peer, epoch, seq),
+        }
+    }
 }
 
 impl World {
@@ -161,7 +192,7 @@ impl World {
             self.trace.note(format_args!("{from} has {epoch}.{seq} to {at} no more"));
             let place = Place { from: peer, epoch, seqs: seq.0..=seq.0 };
             self.oracle.marking((at, from), &[place]);
-            self.ask(at, Job::Gone { peer, epoch, seq });
+            self.ask(at, Job::Body(BodyJob::Gone { peer, epoch, seq }));
             return Invariant::ConfirmedIsServed.holds(
                 // Who was put back may have archived it before, or sent it.
                 [at, from].map(Some).contains(&self.hostile)
@@ -170,7 +201,7 @@ impl World {
             );
         }
         let Ok(progress) = transfer.check.take(&chunk) else {
-            self.ask(at, Job::Forget { peer, epoch, seq });
+            self.ask(at, Job::Body(BodyJob::Forget { peer, epoch, seq }));
             return self.end_for_body(link, [at, from]);
         };
         transfer.batch.push(chunk.sealed);
@@ -184,7 +215,8 @@ impl World {
             self.transfers.remove(&number);
             self.figures.bodies += 1;
         }
-        self.ask(at, Job::Hold { peer, epoch, seq, first, chunks, progress });
+        let held = BodyJob::Hold { peer, epoch, seq, first, chunks, progress };
+        self.ask(at, Job::Body(held));
         Ok(())
     }
 

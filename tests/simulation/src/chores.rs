@@ -1,148 +1,15 @@
-//! What may happen next: chosen by chance, with weights that differ from seed to seed.
+//! What happens next: one step of the world, chosen by its habits.
 
 use peermq::log::Worth;
-use peermq::queue::{Intent, Keep, Pass, Quota};
+use peermq::queue::{Intent, Keep, Pass};
 use peermq::sync::Input;
 use peermq_storage::{Cause, Effect, Failure};
 
-use crate::chance::Chance;
+use crate::habits::Chore;
 use crate::invariant::Checked;
 use crate::link::End;
 use crate::node::Job;
-use crate::reading::READER_COUNT;
 use crate::world::World;
-
-/// One thing that may happen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Chore {
-    Send,
-    Repeat,
-    Turn,
-    Deliver,
-    Connect,
-    Lose,
-    Part,
-    Mend,
-    Kill,
-    FailDisk,
-    Close,
-    Start,
-    Take,
-    Settle,
-    Release,
-    Add,
-    Remove,
-    Reclaim,
-    Heed,
-    BackUp,
-    PutBack,
-    Recover,
-    Fetch,
-    Pass,
-    Wait,
-    Jump,
-}
-
-/// What a seed is like. Some things never happen in some seeds, so that others happen at length.
-#[derive(Debug)]
-pub(crate) struct Habits {
-    pub(crate) steps: u64,
-    weights: Vec<(Chore, u64)>,
-    /// Once in how many turns a process dies before its commit; 0 for never.
-    death_in_turn: u64,
-    /// Bytes of a short body at most.
-    pub(crate) body_size_max: u64,
-    /// Once in how many messages a body comes apart; 0 for never.
-    pub(crate) long_body: u64,
-    /// Messages of one send at most.
-    pub(crate) burst: u64,
-    quota: Option<Quota>,
-    is_healing: bool,
-}
-
-impl Habits {
-    pub(crate) fn new(chance: &mut Chance) -> Self {
-        let usual = [
-            (Chore::Send, 10),
-            (Chore::Turn, 40),
-            (Chore::Deliver, 60),
-            (Chore::Connect, 20),
-            (Chore::Start, 10),
-            (Chore::Take, 12),
-            (Chore::Settle, 16),
-        ];
-        let rare = [
-            (Chore::Repeat, 3),
-            (Chore::Lose, 1),
-            (Chore::Part, 1),
-            (Chore::Mend, 2),
-            (Chore::Kill, 1),
-            (Chore::FailDisk, 1),
-            (Chore::Close, 1),
-            (Chore::Release, 2),
-            (Chore::Add, 1),
-            (Chore::Remove, 1),
-            (Chore::Reclaim, 2),
-            (Chore::Heed, 2),
-            (Chore::Wait, 1),
-            (Chore::Jump, 1),
-        ];
-        let mut weights = usual.to_vec();
-        for (chore, weight) in rare {
-            if !chance.one_in(3) {
-                weights.push((chore, weight * chance.within(1..3)));
-            }
-        }
-        if chance.one_in(4) {
-            weights.push((Chore::Wait, 6)); // Time flies, so that who does not answer is noticed.
-        }
-        let long_body = if chance.one_in(3) { chance.within(1..12) } else { 0 };
-        if long_body > 0 {
-            weights.extend([(Chore::Fetch, 12), (Chore::Pass, 30)]);
-        }
-        if chance.one_in(3) {
-            weights.extend([(Chore::BackUp, 3), (Chore::PutBack, 3), (Chore::Recover, 6)]);
-        }
-        let tight = Quota { bytes: chance.within(200..20_000), entries: chance.within(1..40) };
-        Self {
-            steps: chance.within(100..700),
-            weights,
-            death_in_turn: if chance.one_in(2) { chance.within(10..60) } else { 0 },
-            body_size_max: if chance.one_in(4) { 4_000 } else { 60 },
-            long_body,
-            burst: if chance.one_in(4) { 40 } else { 4 },
-            quota: chance.one_in(3).then_some(tight),
-            is_healing: false,
-        }
-    }
-
-    pub(crate) fn dies_in_turn(&self, chance: &mut Chance) -> bool {
-        self.death_in_turn > 0 && chance.one_in(self.death_in_turn)
-    }
-
-    /// Nothing goes wrong any more.
-    pub(crate) const fn heal(&mut self) {
-        self.death_in_turn = 0;
-        self.is_healing = true;
-    }
-
-    pub(crate) const fn is_healing(&self) -> bool {
-        self.is_healing
-    }
-
-    fn chore(&self, chance: &mut Chance) -> Chore {
-        let sum = self.weights.iter().map(|(_, weight)| weight).sum();
-        let mut left = chance.within(0..sum);
-        let chosen = self.weights.iter().find(|(_, weight)| match left.checked_sub(*weight) {
-            Some(rest) => {
-                left = rest;
-                false
-            }
-            None => true,
-        });
-        chosen.map_or(Chore::Turn, |(chore, _)| *chore)
-    }
-}
 
 impl World {
     /// All nodes start, and most add each other.
@@ -174,37 +41,19 @@ impl World {
             Chore::Turn => return self.turn_some(),
             Chore::Deliver => return self.deliver_some(),
             Chore::Connect => return self.reconnect(node, other),
-            Chore::Lose => {
-                let links: Vec<_> = self.links.keys().copied().collect();
-                self.chance.pick(&links).into_iter().for_each(|link| self.lose(link));
-            }
+            Chore::Lose => self.lose_some(),
             Chore::Part => self.part(node, other),
             Chore::Mend => self.parted.clear(),
             Chore::Kill => self.kill(node),
             Chore::FailDisk => self.fail_disk(node),
             Chore::Close => return self.close(node),
             Chore::Start => return self.start(node),
-            Chore::Take => {
-                let (reader, count) = (self.chance.within(0..READER_COUNT), self.chance.below(20));
-                return self.take(node, reader, count + 1);
-            }
+            Chore::Take => return self.take_some(node),
             Chore::Settle => self.settle(node, other),
-            Chore::Release => {
-                let reader = self.chance.within(0..READER_COUNT);
-                self.release(node, reader);
-            }
+            Chore::Release => self.release_some(node),
             Chore::Add => self.ask_to_add(node, other),
-            Chore::Remove => {
-                let peer = self.nodes[other].id();
-                self.ask(node, Job::Remove { peer });
-            }
-            Chore::Reclaim => {
-                let worth = if self.chance.one_in(2) { Worth::Half } else { Worth::Any };
-                self.ask(
-                    node,
-                    Job::Reclaim { pass: Pass::new(worth, Intent::Free, Keep::Archived) },
-                );
-            }
+            Chore::Remove => self.ask(node, Job::Remove { peer: self.nodes[other].id() }),
+            Chore::Reclaim => self.reclaim(node),
             Chore::Heed => self.ask_to_heed(node, other),
             Chore::BackUp => self.back_up(node),
             Chore::PutBack => return self.put_back(node),
@@ -213,7 +62,7 @@ impl World {
             Chore::Pass => return self.pass_some(),
             Chore::Wait => return self.wait(),
             Chore::Jump => {
-                self.nodes[node].clock_ahead_ms = self.chance.within(0..CLOCK_JUMP_MS_MAX)
+                self.nodes[node].clock_ahead_ms = self.chance.within(0..CLOCK_JUMP_MS_MAX);
             }
         }
         Ok(())
@@ -234,6 +83,16 @@ impl World {
     pub(crate) fn ask_to_heed(&mut self, node: usize, other: usize) {
         let author = self.nodes[other].id();
         self.ask(node, Job::Heed { author });
+    }
+
+    fn reclaim(&mut self, node: usize) {
+        let worth = if self.chance.one_in(2) { Worth::Half } else { Worth::Any };
+        self.ask(node, Job::Reclaim { pass: Pass::new(worth, Intent::Free, Keep::Archived) });
+    }
+
+    fn lose_some(&mut self) {
+        let links: Vec<_> = self.links.keys().copied().collect();
+        self.chance.pick(&links).into_iter().for_each(|link| self.lose(link));
     }
 
     /// Something that is on its way arrives, or the end of a connection.

@@ -24,6 +24,7 @@
 mod bodies;
 mod chance;
 mod chores;
+mod habits;
 mod heal;
 mod hostile;
 mod invariant;

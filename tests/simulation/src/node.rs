@@ -3,16 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use bytes::Bytes;
-use peermq::crypto::{Identity, Salt};
+use peermq::crypto::Identity;
 use peermq::log::{Draft, SignedHead};
 use peermq::queue::{Mark, Pass, Place, Queue, Quota};
-use peermq::sync::body::Progress;
 use peermq::sync::proof::ProvenFork;
 use peermq::sync::{Load, Received, Returned, SignedReceipt};
-use peermq::types::{Epoch, Id, Seq, UnixMs};
+use peermq::types::{Id, UnixMs};
 use peermq_storage::FaultyDisk;
 
+use crate::bodies::BodyJob;
 use crate::link::End;
 use crate::restoring::{Backup, HeadMark};
 
@@ -42,12 +41,9 @@ pub(crate) struct Process {
     pub(crate) readers: BTreeMap<u64, BTreeSet<(usize, u64, u64)>>,
 }
 
-/// Something for the storage thread. `Stage` brings chunks of a body whose draft comes later; `Hold`
-/// brings some of a body that was wanted, after `Forget` the first ones again; of one that is `Gone`
-/// its author has no more.
+/// Something for the storage thread.
 #[derive(Debug)]
 pub(crate) enum Job {
-    Stage { salt: Salt, first: u32, chunks: Vec<Bytes> },
     Send { message: usize, draft: Box<Draft> },
     Receive { end: End, peer: Id, received: Box<Received> },
     Acknowledge { end: End, peer: Id, receipts: Vec<SignedReceipt> },
@@ -56,9 +52,7 @@ pub(crate) enum Job {
     Fork { end: End, fork: Box<ProvenFork> },
     Heed { author: Id },
     Mark { from: usize, places: Vec<Place>, to: Mark },
-    Hold { peer: Id, epoch: Epoch, seq: Seq, first: u32, chunks: Vec<Bytes>, progress: Progress },
-    Forget { peer: Id, epoch: Epoch, seq: Seq },
-    Gone { peer: Id, epoch: Epoch, seq: Seq },
+    Body(BodyJob),
     Add { peer: Id, quota: Option<Quota> },
     Remove { peer: Id },
     Reclaim { pass: Pass },
@@ -75,11 +69,8 @@ impl Job {
             | Self::Compare { end, .. }
             | Self::Fork { end, .. }
             | Self::Load { end, .. } => Some(*end),
-            Self::Stage { .. }
-            | Self::Send { .. }
-            | Self::Hold { .. }
-            | Self::Forget { .. }
-            | Self::Gone { .. }
+            Self::Send { .. }
+            | Self::Body(_)
             | Self::Mark { .. }
             | Self::Heed { .. }
             | Self::Add { .. }

@@ -199,22 +199,7 @@ impl Oracle {
             let last = before.logs.get(life);
             self.check_log((node, life.0, life.1), log, last.unwrap_or(&nothing))?;
         }
-        for life in before.forked.keys() {
-            Invariant::ForksFreeze.holds(
-                view.forked.contains_key(life),
-                format_args!("{node} has forgotten that {life:?} has forked"),
-            )?;
-        }
-        for (life, log) in view.logs.iter().filter(|(life, _)| before.blocks(**life)) {
-            let last = before.logs.get(life).map(|log| log.length);
-            Invariant::ForksFreeze.holds(
-                Some(log.length) == last || !view.blocks(*life),
-                format_args!(
-                    "{node} has {} of {life:?}, after {last:?} when it was frozen",
-                    log.length
-                ),
-            )?;
-        }
+        check_forked(node, &view, &before)?;
         Invariant::ReceiptsAreFounded.holds(
             view.unfounded.is_empty(),
             format_args!("{node} keeps receipts of {:?} for what it did not send", view.unfounded),
@@ -323,6 +308,24 @@ impl Oracle {
             format_args!("{node} saw {wrong:?} archived at {to}, which has not"),
         )
     }
+}
+
+/// A log that has forked stays known for it, and grows no more until the user knows.
+fn check_forked(node: usize, view: &View, before: &View) -> Checked {
+    for life in before.forked.keys() {
+        Invariant::ForksFreeze.holds(
+            view.forked.contains_key(life),
+            format_args!("{node} has forgotten that {life:?} has forked"),
+        )?;
+    }
+    for (life, log) in view.logs.iter().filter(|(life, _)| before.blocks(**life)) {
+        let (now, last) = (log.length, before.logs.get(life).map(|log| log.length));
+        Invariant::ForksFreeze.holds(
+            Some(now) == last || !view.blocks(*life),
+            format_args!("{node} has {now} of {life:?}, after {last:?} when it was frozen"),
+        )?;
+    }
+    Ok(())
 }
 
 fn range(place: &Place) -> std::ops::Range<u64> {

@@ -10,6 +10,16 @@ use crate::node::Job;
 use crate::world::World;
 
 impl World {
+    pub(crate) fn take_some(&mut self, node: usize) -> Checked {
+        let (reader, count) = (self.chance.within(0..READER_COUNT), self.chance.below(20));
+        self.take(node, reader, count + 1)
+    }
+
+    pub(crate) fn release_some(&mut self, node: usize) {
+        let reader = self.chance.within(0..READER_COUNT);
+        self.release(node, reader);
+    }
+
     /// A reader takes some messages.
     pub(crate) fn take(&mut self, node: usize, reader: u64, count: usize) -> Checked {
         let budget = TakeBudget { count, size: usize::MAX };

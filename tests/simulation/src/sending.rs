@@ -7,6 +7,7 @@ use peermq::limits::{BODY_CHUNK_SIZE, INLINE_BODY_SIZE_MAX};
 use peermq::log::{Draft, DraftBody, IdempotencyHash};
 use peermq::types::Recipient;
 
+use crate::bodies::BodyJob;
 use crate::node::Job;
 use crate::oracle::Message;
 use crate::world::World;
@@ -86,7 +87,7 @@ impl World {
         while !chunks.is_empty() {
             let rest = chunks.split_off(1 + self.chance.below(chunks.len()));
             let count = u32::try_from(chunks.len()).expect("a body has fewer chunks");
-            self.ask(from, Job::Stage { salt, first, chunks });
+            self.ask(from, Job::Body(BodyJob::Stage { salt, first, chunks }));
             (first, chunks) = (first + count, rest);
         }
         DraftBody::Staged { body_len: u64::try_from(body.len()).expect("a length fits u64") }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use peermq::log::LogError;
 use peermq::queue::{Changes, Mark, Pass, Place, Queue, QueueError, Sent};
-use peermq::sync::{Forked, Input, Load, Loaded, Returned, Stored};
+use peermq::sync::{Forked, Grant, Input, Load, Loaded, Returned, Stored};
 use peermq::types::{Epoch, Id};
 
 use crate::invariant::{Checked, Invariant};
@@ -138,11 +138,6 @@ impl World {
         let queue = &mut process.queue;
         let end = job.end();
         let staged = match job {
-            Job::Stage { salt, first, chunks } => {
-                let numbered = (first..).zip(chunks);
-                numbered.for_each(|(number, chunk)| queue.stage_body(&salt, number, chunk));
-                Ok(Done::Kept)
-            }
             Job::Send { message, draft } => queue.send(*draft).map(|sent| {
                 self.oracle.staged(message, sent);
                 Done::Sent { message, sent }
@@ -171,20 +166,22 @@ impl World {
                 self.oracle.marking((node, from), &places);
                 Done::Marked { from, places, to }
             }),
-            Job::Hold { peer, epoch, seq, first, chunks, progress } => {
-                queue.hold_chunks(&peer, epoch, seq, first, chunks, progress).map(|()| Done::Kept)
-            }
-            Job::Forget { peer, epoch, seq } => {
-                queue.drop_chunks(&peer, epoch, seq).map(|()| Done::Kept)
-            }
-            Job::Gone { peer, epoch, seq } => {
-                queue.mark_gone(&peer, epoch, seq).map(|()| Done::Kept)
-            }
+            Job::Body(job) => job.stage(queue).map(|()| Done::Kept),
             Job::Add { peer, quota } => queue.add_peer(&peer, quota).map(|()| Done::Added { peer }),
             Job::Remove { peer } => queue.remove_peer(&peer).map(|()| Done::Removed { peer }),
             Job::Reclaim { pass } => queue.reclaim(pass, time).map(|pass| Done::Reclaimed { pass }),
             Job::Load { .. } => return Ok(None),
         };
+        self.judge_staged(node, end, staged)
+    }
+
+    /// A write may be refused; it fails only by the disk.
+    fn judge_staged(
+        &mut self,
+        node: usize,
+        end: Option<End>,
+        staged: Result<Done, QueueError>,
+    ) -> Checked<Option<Done>> {
         match (staged, end) {
             (Ok(done), _) => Ok(Some(done)),
             (Err(QueueError::Refused(refusal)), Some(end)) => {
@@ -203,6 +200,7 @@ impl World {
     /// What became durable is told to whoever waits for it.
     fn complete(&mut self, node: usize, done: Done) -> Checked {
         match done {
+            Done::Kept => Ok(()),
             Done::Sent { message, sent } => {
                 self.figures.confirmed += 1;
                 self.oracle.confirmed(message, sent)
@@ -212,7 +210,6 @@ impl World {
                 let receipts = process.queue.receipts(&peer, epoch).expect("a memory store reads");
                 self.input(end, Input::Stored(Stored::Received(receipts)))
             }
-            Done::Kept => Ok(()),
             Done::Recalled { end, peer, returned } => {
                 self.oracle.recalled(node, self.node_of(node, &peer), &returned);
                 self.check_shown(node, &returned)?;
@@ -222,10 +219,7 @@ impl World {
             Done::Compared { end } => self.input(end, Input::Stored(Stored::Heads)),
             Done::Frozen { end } => self.input(end, Input::Stored(Stored::Fork)),
             Done::Heeded { author } => {
-                let author = self.node_of(node, &author);
-                self.trace.note(format_args!("{node} knows that {author} has forked"));
-                // The next session asks for the lives that may be followed now.
-                self.ends_of(node, Some(author)).into_iter().for_each(|end| self.lose(end.link));
+                self.on_heeded(node, self.node_of(node, &author));
                 Ok(())
             }
             Done::Marked { from, places, to } => {
@@ -241,25 +235,32 @@ impl World {
                 self.ask(node, Job::Reclaim { pass });
                 Ok(())
             }
-            Done::Added { peer } => {
-                let peer = self.node_of(node, &peer);
-                self.trace.note(format_args!("{node} has added {peer}"));
-                let regrant = |end| (end, Input::Regrant(peermq::sync::Grant::Receive));
-                let ends = self.ends_of(node, Some(peer)).into_iter().map(regrant);
-                ends.collect::<Vec<_>>()
-                    .into_iter()
-                    .try_for_each(|(end, news)| self.input(end, news))
-            }
+            Done::Added { peer } => self.on_added(node, self.node_of(node, &peer)),
             Done::Removed { peer } => {
-                let peer = self.node_of(node, &peer);
-                self.trace.note(format_args!("{node} has removed {peer}"));
-                if self.grant(node, peer).is_none() {
-                    self.oracle.removed.insert((node, peer));
-                }
-                self.ends_of(node, Some(peer)).into_iter().for_each(|end| self.lose(end.link));
+                self.on_removed(node, self.node_of(node, &peer));
                 Ok(())
             }
         }
+    }
+
+    fn on_added(&mut self, node: usize, peer: usize) -> Checked {
+        self.trace.note(format_args!("{node} has added {peer}"));
+        let mut ends = self.ends_of(node, Some(peer)).into_iter();
+        ends.try_for_each(|end| self.input(end, Input::Regrant(Grant::Receive)))
+    }
+
+    fn on_removed(&mut self, node: usize, peer: usize) {
+        self.trace.note(format_args!("{node} has removed {peer}"));
+        if self.grant(node, peer).is_none() {
+            self.oracle.removed.insert((node, peer));
+        }
+        self.ends_of(node, Some(peer)).into_iter().for_each(|end| self.lose(end.link));
+    }
+
+    /// The user knows of a fork: the next session asks for the lives that may be followed now.
+    fn on_heeded(&mut self, node: usize, author: usize) {
+        self.trace.note(format_args!("{node} knows that {author} has forked"));
+        self.ends_of(node, Some(author)).into_iter().for_each(|end| self.lose(end.link));
     }
 
     /// What a commit changed is told to the sessions that it concerns.

@@ -6,10 +6,11 @@ use bytes::Bytes;
 use peermq::crypto::Verifier;
 use peermq::crypto::hash::body_hash;
 use peermq::limits::ADVANCE_SIZE_MAX;
-use peermq::log::{Decoded, InboxTree, Peaks};
+use peermq::log::{Decoded, InboxTree, Peaks, SignedHead};
 use peermq::queue::check::{CheckObserver, Finding, check};
-use peermq::queue::{AckedSets, ListSet, Listed, OfferBody, PeerFigures, Queue};
-use peermq::types::{Id, Ranges, Recipient};
+use peermq::queue::{AckedSets, ListSet, Listed, OfferBody, PeerFigures, Queue, QueueError};
+use peermq::sync::{Held, Life as SentLife, Receipt};
+use peermq::types::{Id, Ranges, Recipient, Seq};
 
 use crate::invariant::{Checked, Invariant};
 use crate::world::World;
@@ -80,9 +81,7 @@ impl World {
                 .breach(format_args!("what {node} has on disk cannot be read: {error}")),
         }
     }
-}
 
-impl World {
     /// A check of all that a node's disk holds finds nothing.
     pub(crate) fn check_store(&self, node: usize) -> Checked {
         let me = self.nodes[node].id();
@@ -120,7 +119,7 @@ impl View {
         me: Id,
         known: &[(usize, Id)],
         may_fork: impl Fn(usize) -> bool,
-    ) -> Result<(), peermq::queue::QueueError> {
+    ) -> Result<(), QueueError> {
         self.epoch = queue.epoch().0;
         self.length = queue.length();
         let node_of = |id: &Id| known.iter().find(|(_, known)| known == id).map(|(node, _)| *node);
@@ -131,78 +130,62 @@ impl View {
         });
         self.forked = forked.collect();
         for figures in queue.figures()? {
-            let Some(peer) = node_of(&figures.id) else { continue };
-            self.counted.insert(peer, figures.unread);
-            if queue.chunk(&figures.id, queue.epoch(), 0, &[], ADVANCE_SIZE_MAX)?.is_some() {
-                self.served.push(peer);
-            }
-            let opening = queue.opening(&figures.id)?;
-            self.read_sent(queue, peer, &figures, &opening.lives)?;
-            for receipt in opening.receipts.iter().filter(|_| may_fork(peer)) {
-                let said = receipt.unverified();
-                let mut sent = Peaks::<InboxTree>::new();
-                for leaf in queue.sent_leaves(&figures.id, said.epoch, 0..said.seen)? {
-                    sent.push_leaf(leaf, |_, _| ());
-                }
-                self.unfounded.extend((sent.root() != said.inbox).then_some(peer));
-            }
-            for held in opening.held {
-                let mut log = LogView {
-                    length: held.follow.length(),
-                    received: held.follow.next_seq.0,
-                    ..LogView::default()
-                };
-                let head = opening.head.filter(|head| head.epoch == held.epoch);
-                if let Some(head) = head.filter(|_| may_fork(peer)) {
-                    let signed = head.verify(&Verifier::new(&figures.id)).is_ok();
-                    let folds = head.root == held.follow.peaks.root();
-                    log.flaws.extend((!signed).then_some("a head"));
-                    log.flaws.extend((!folds).then_some("its peaks"));
-                }
-                for receipt in held.receipts {
-                    log.settled.union(&receipt.archived.to_ranges());
-                    log.rejected.union(&receipt.rejected);
-                }
-                self.logs.insert((peer, held.epoch.0), log);
+            if let Some(peer) = node_of(&figures.id) {
+                self.read_peer(queue, peer, &figures, may_fork(peer))?;
             }
         }
         for item in all(queue, ListSet::Unread)? {
             let life = node_of(&item.peer).map(|from| (from, item.epoch.0));
-            let Some(log) = life.and_then(|life| self.logs.get_mut(&life)) else { continue };
-            log.unread.insert(item.seq.0..item.seq.0 + 1);
-            let Decoded::Header(header) = &item.header else { continue };
-            let to_us = header.recipient == Recipient::Peer(*me.as_bytes());
-            log.flaws.extend((!to_us).then_some("a recipient"));
-            log.flaws.extend((header.seq != item.seq).then_some("a seq"));
-            match item.body {
-                OfferBody::Inline(body) => {
-                    let matches = header.body_hash == body_hash(&body);
-                    log.flaws.extend((!matches).then_some("a body"));
-                    log.bodies.push((item.seq.0, body));
-                }
-                OfferBody::Long => log.incomplete.insert(item.seq.0..item.seq.0 + 1),
-                OfferBody::Held => {}
+            if let Some(log) = life.and_then(|life| self.logs.get_mut(&life)) {
+                log.read_unread(me, item);
             }
         }
         for item in all(queue, ListSet::Archived)? {
             let life = node_of(&item.peer).map(|from| (from, item.epoch.0));
-            let Some(log) = life.and_then(|life| self.logs.get_mut(&life)) else { continue };
-            log.archived.insert(item.seq.0..item.seq.0 + 1);
+            if let Some(log) = life.and_then(|life| self.logs.get_mut(&life)) {
+                log.archived.insert(one(item.seq));
+            }
         }
         Ok(())
     }
-}
 
-impl View {
+    /// What passed between this node and a peer. Signatures and trees are looked at of those alone
+    /// that may lie or have two logs: it takes long.
+    fn read_peer(
+        &mut self,
+        queue: &mut Queue,
+        peer: usize,
+        figures: &PeerFigures,
+        may_fork: bool,
+    ) -> Result<(), QueueError> {
+        let id = &figures.id;
+        self.counted.insert(peer, figures.unread);
+        if queue.chunk(id, queue.epoch(), 0, &[], ADVANCE_SIZE_MAX)?.is_some() {
+            self.served.push(peer);
+        }
+        let opening = queue.opening(id)?;
+        self.read_sent(queue, peer, figures, &opening.lives)?;
+        for receipt in opening.receipts.iter().filter(|_| may_fork) {
+            let is_founded = is_founded(queue, id, receipt.unverified())?;
+            self.unfounded.extend((!is_founded).then_some(peer));
+        }
+        for held in opening.held {
+            let head = opening.head.filter(|head| may_fork && head.epoch == held.epoch);
+            let log = LogView::of(id, &held, head);
+            self.logs.insert((peer, held.epoch.0), log);
+        }
+        Ok(())
+    }
+
     /// What was sent to a peer in each life, and what it has acknowledged.
     fn read_sent(
         &mut self,
         queue: &mut Queue,
         peer: usize,
         figures: &PeerFigures,
-        lives: &[peermq::sync::Life],
-    ) -> Result<(), peermq::queue::QueueError> {
-        for peermq::sync::Life { epoch, .. } in lives {
+        lives: &[SentLife],
+    ) -> Result<(), QueueError> {
+        for SentLife { epoch, .. } in lives {
             let sent = match lives {
                 [_] => figures.sent,
                 _ => {
@@ -217,8 +200,60 @@ impl View {
     }
 }
 
+impl LogView {
+    /// What is held of a life of an author's log, with the head that its peaks must match.
+    fn of(author: &Id, held: &Held, head: Option<SignedHead>) -> Self {
+        let mut log = Self {
+            length: held.follow.length(),
+            received: held.follow.next_seq.0,
+            ..Self::default()
+        };
+        if let Some(head) = head {
+            let is_signed = head.verify(&Verifier::new(author)).is_ok();
+            let folds = head.root == held.follow.peaks.root();
+            log.flaws.extend((!is_signed).then_some("a head"));
+            log.flaws.extend((!folds).then_some("its peaks"));
+        }
+        for receipt in &held.receipts {
+            log.settled.union(&receipt.archived.to_ranges());
+            log.rejected.union(&receipt.rejected);
+        }
+        log
+    }
+
+    fn read_unread(&mut self, me: Id, item: Listed) {
+        self.unread.insert(one(item.seq));
+        let Decoded::Header(header) = &item.header else { return };
+        let to_us = header.recipient == Recipient::Peer(*me.as_bytes());
+        self.flaws.extend((!to_us).then_some("a recipient"));
+        self.flaws.extend((header.seq != item.seq).then_some("a seq"));
+        match item.body {
+            OfferBody::Inline(body) => {
+                let matches = header.body_hash == body_hash(&body);
+                self.flaws.extend((!matches).then_some("a body"));
+                self.bodies.push((item.seq.0, body));
+            }
+            OfferBody::Long => self.incomplete.insert(one(item.seq)),
+            OfferBody::Held => {}
+        }
+    }
+}
+
+/// Whether a receipt is for the entries that were sent.
+fn is_founded(queue: &mut Queue, id: &Id, said: &Receipt) -> Result<bool, QueueError> {
+    let mut sent = Peaks::<InboxTree>::new();
+    for leaf in queue.sent_leaves(id, said.epoch, 0..said.seen)? {
+        sent.push_leaf(leaf, |_, _| ());
+    }
+    Ok(sent.root() == said.inbox)
+}
+
+fn one(seq: Seq) -> std::ops::Range<u64> {
+    seq.0..seq.0 + 1
+}
+
 /// A whole list.
-fn all(queue: &mut Queue, set: ListSet) -> Result<Vec<Listed>, peermq::queue::QueueError> {
+fn all(queue: &mut Queue, set: ListSet) -> Result<Vec<Listed>, QueueError> {
     let (mut items, mut after) = (Vec::new(), None);
     loop {
         let page = queue.list(set, after.as_ref())?;

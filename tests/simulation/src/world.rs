@@ -7,7 +7,7 @@ use peermq::types::{Id, Instant};
 use crate::Figures;
 use crate::bodies::Transfer;
 use crate::chance::Chance;
-use crate::chores::Habits;
+use crate::habits::Habits;
 use crate::invariant::Checked;
 use crate::link::Link;
 use crate::node::Node;
