@@ -9,7 +9,7 @@ use super::inner::Inner;
 use super::long_text::{Filled, LongText, Upload, fill};
 use super::sealing::{SealedShort, Sealing, SendOptions};
 use crate::limits::{BODY_CHUNK_SIZE, SEND_ALL_COUNT, SEND_ALL_SIZE};
-use crate::log::DraftBody;
+use crate::log::{Draft, DraftBody};
 use crate::queue::{self, Queue, QueueError};
 use crate::types::{Epoch, Id, Seq};
 
@@ -102,6 +102,7 @@ impl Node {
             if !Sealing::is_short(&plain) {
                 all.extend(self.inner.send_group(to, std::mem::take(&mut group)).await?);
                 all.push(Box::pin(self.inner.send_long(to, &text[..], options)).await?);
+                size = 0;
                 continue;
             }
             size += plain.len();
@@ -168,7 +169,11 @@ impl Inner {
             return Ok(Sent { to, epoch: sent.epoch, seq: sent.seq });
         }
         // Whoever would be refused is not made to send a long text first.
-        self.storage.read(|queue| queue.check_sending()).await??;
+        let check = move |queue: &mut Queue| {
+            queue.check_sending()?;
+            queue.check_recipient(&to)
+        };
+        self.storage.read(check).await??;
         let sheet = self.sealing.sheet(&to, None, &options)?;
         let sealer = self.sealing.key(&to, &sheet)?.into_sealer();
         let mut long = LongText::new((text, chunk), envelope_size, sealer, sheet.salt())?;
@@ -187,20 +192,34 @@ impl Inner {
         }
         let (hash, body_len) = long.sealed();
         let draft = sheet.draft(hash, DraftBody::Staged { body_len });
-        let stage_last = move |queue: &mut Queue| {
-            batch.stage(queue);
-            queue.send(draft)
-        };
+        let stage_last =
+            move |queue: &mut Queue| stage_with(queue, draft, |queue| batch.stage(queue));
         let sent = self.storage.write(stage_last).await?;
         Ok(Sent { to, epoch: sent.epoch, seq: sent.seq })
     }
 }
 
-/// Stages a short body: its chunk, when it is not inline, and its entry.
+/// Stages a short body: its entry, and its chunk when it is not inline.
 fn stage(queue: &mut Queue, sealed: SealedShort) -> Result<queue::Sent, QueueError> {
     let SealedShort { draft, chunk } = sealed;
-    if let Some(chunk) = chunk {
-        queue.stage_body(&draft.salt, 0, chunk);
+    let salt = draft.salt;
+    stage_with(queue, draft, |queue| {
+        if let Some(chunk) = chunk {
+            queue.stage_body(&salt, 0, chunk);
+        }
+    })
+}
+
+/// Stages an entry, and with it what is still to be staged of its body: nothing when the entry is
+/// refused or repeats another, since it would belong to none.
+fn stage_with(
+    queue: &mut Queue,
+    draft: Draft,
+    stage_rest: impl FnOnce(&mut Queue),
+) -> Result<queue::Sent, QueueError> {
+    let sent = queue.send(draft)?;
+    if !sent.is_repeat {
+        stage_rest(queue);
     }
-    queue.send(draft)
+    Ok(sent)
 }

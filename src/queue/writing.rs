@@ -50,8 +50,8 @@ impl Queue {
         self.watch(sent)
     }
 
-    /// Stages a sealed chunk of a long body whose draft will bear `salt`. The first one goes first;
-    /// they may be durable long before the draft.
+    /// Stages a sealed chunk of a long body whose draft bears `salt`. The first one goes first; they
+    /// may be durable long before the draft, and the last ones go with it.
     pub fn stage_body(&mut self, salt: &Salt, number: u32, sealed: Bytes) {
         log::stage(&mut self.batch, salt, number, sealed);
     }

@@ -4,8 +4,19 @@ use std::path::Path;
 
 use futures::StreamExt;
 use peermq::node::{Mode, NodeError, SendOptions, Set, Text};
+use peermq::queue::QueueError;
+use tokio::io::AsyncWriteExt;
 
 use crate::fixture::{Net, text, within};
+
+/// The chunks of sent bodies in the store of a node that is shut down: the next opening would sweep
+/// those that belong to nothing.
+fn chunk_count(directory: &Path) -> usize {
+    let [store, poison] = ["store", "poison"].map(|name| directory.join(name));
+    let kind = peermq_storage::Kind::available()[0];
+    let store = peermq_storage::open(kind, &store, &poison).unwrap().store;
+    store.scan(&[0x80]..&[0x81]).count()
+}
 
 over_each_transport! {
     async fn a_long_body_keeps_its_place_in_the_order(net: Net) {
@@ -35,14 +46,28 @@ over_each_transport! {
         let sent = a.node.send_stream(peer.node.id(), text, SendOptions::default()).await;
         assert!(matches!(sent, Err(NodeError::Input(_))));
         a.node.send(peer.node.id(), "y".repeat(100_000)).await.unwrap();
-        // The next opening would sweep what is left: none may be there before it.
-        let chunk_count = |path: &Path| {
-            let [store, poison] = ["store", "poison"].map(|name| path.join(name));
-            let kind = peermq_storage::Kind::available()[0];
-            let store = peermq_storage::open(kind, &store, &poison).unwrap().store;
-            assert_eq!(store.scan(&[0x80]..&[0x81]).count(), 4, "those of the second text");
+        a.restart_after(|path| assert_eq!(chunk_count(path), 4, "those of the second text")).await;
+    }
+
+    async fn nothing_is_kept_of_a_text_whose_recipient_was_removed(net: Net) {
+        let (a, b, c) = (net.host().await, net.host().await, net.host().await);
+        let to = b.node.id();
+        let (mut text, end) = tokio::io::duplex(1 << 16);
+        let sending = a.node.send_stream(to, end, SendOptions::default());
+        let removing = async {
+            text.write_all(&vec![b'x'; 9 << 20]).await.unwrap();
+            a.node.remove_peer(to).await.unwrap();
+            text.write_all(b"the end").await.unwrap();
+            drop(text);
         };
-        a.restart_after(chunk_count).await;
+        let (sent, ()) = within(async { tokio::join!(sending, removing) }).await;
+        let short = a.node.send(to, "x".repeat(9_000)).await;
+        for sent in [sent, short] {
+            let refused = matches!(sent, Err(NodeError::Queue(QueueError::Removed(_))));
+            assert!(refused, "{sent:?}");
+        }
+        a.node.send(c.node.id(), "y".repeat(100_000)).await.unwrap();
+        a.restart_after(|path| assert_eq!(chunk_count(path), 4, "those of the last text")).await;
     }
 
     async fn a_body_over_16_mib_is_offered_at_once_and_fetched_by_its_reader(net: Net) {
