@@ -4,9 +4,9 @@
 //! a use for it, and the file `restoring` until it has its name. What does not is somebody else's, and
 //! is left alone.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use peermq_storage::{Batch, Kind, Store};
@@ -71,7 +71,9 @@ impl Draft {
     /// Leaves the lock alone of what an earlier try has left.
     fn clear(&self) -> io::Result<()> {
         let path = self.directory.path();
-        files::replace(&path.join(MARK), b"")?;
+        let mark = path.join(MARK);
+        File::options().append(true).create(true).mode(0o600).open(&mark)?;
+        files::sync_folder_of(&mark)?;
         for entry in fs::read_dir(path)? {
             let entry = entry?;
             if [MARK, LOCK].iter().any(|kept| entry.file_name() == *kept) {
@@ -121,9 +123,11 @@ impl Drop for Draft {
     }
 }
 
-/// Whether a restore left what lies there, or nothing lies there.
+/// Whether a restore left what lies there, or nothing lies there. The lock comes before the mark.
 fn is_draft(path: &Path) -> io::Result<bool> {
-    Ok(path.join(MARK).exists() || fs::read_dir(path)?.next().is_none())
+    let names = fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.file_name()));
+    let names = names.collect::<io::Result<Vec<_>>>()?;
+    Ok(names.iter().any(|name| name == MARK) || names.iter().all(|name| name == LOCK))
 }
 
 fn commit(store: &dyn Store, batch: &mut Batch) -> Result<(), NodeError> {

@@ -114,6 +114,12 @@ fn a_restore_takes_over_what_an_earlier_one_left_and_nothing_else() {
     again.succeeds(&["restore", &path]);
     assert_eq!(again.id(), a.id());
     assert!(!draft.exists() && !again.directory.join("restoring").exists());
+
+    // One that was cut off before it had said what it is.
+    std::fs::remove_dir_all(&again.directory).unwrap();
+    drop(Directory::open_or_create(&draft).unwrap().lock().unwrap());
+    again.succeeds(&["restore", &path]);
+    assert_eq!(again.id(), a.id());
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! | `store/` | the store |
 //! | `aside/` | what a repair has taken out |
 //! | `store.salvaged/`, `store.scratch/` | a repair at work on a store that does not open |
+//! | `restoring` | nothing; a restore takes it away as its last step |
 //! | `head-mark` | how far the log had come, apart from the store |
 //! | `poison` | which boot saw a sync fail |
 //! | `port` | the port that was listened on last |
