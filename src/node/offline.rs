@@ -22,6 +22,8 @@ use crate::types::{Id, UnixMs};
 /// What became of a store that did not open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Salvaged {
+    /// What is wrong with it.
+    pub why: String,
     /// The folder that it lies in now.
     pub aside: PathBuf,
     /// Rows that could be read of it.
@@ -84,35 +86,19 @@ impl Offline {
     /// Replaces a store that does not open by one with whatever can be read of it, which a check has
     /// still to look at: the first step of a repair. The old one lies under `aside/` from then on. What
     /// is left is behind the head mark if anything that this node has signed is lost, and then signs
-    /// nothing until it is told to begin a new life.
+    /// nothing until it is told to begin a new life. `None` when the store opens.
     ///
     /// # Errors
     /// [`NodeError::Directory`] when another process holds the directory or it cannot be used,
     /// [`NodeError::Open`] when the new store cannot be made.
-    pub fn salvage(path: &Path, wanted: Option<Kind>) -> Result<Salvaged, NodeError> {
+    pub fn salvage(path: &Path, wanted: Option<Kind>) -> Result<Option<Salvaged>, NodeError> {
         let directory = Directory::open(path)?;
         let lock = directory.lock()?;
         let kind = directory.store_kind(&lock, wanted)?;
-        let store = directory.store();
-        let [fresh, scratch] = ["salvaged", "scratch"].map(|name| store.with_extension(name));
-        for left in [&fresh, &scratch] {
-            files::remove_folder_if_there(left).map_err(DirectoryError::at(left))?;
+        match peermq_storage::open(kind, &directory.store(), &directory.poison()) {
+            Err(OpenError::Corrupt(why)) => replace_store(&directory, kind, why).map(Some),
+            opened => Ok(opened.map(|_| None)?),
         }
-        let read = peermq_storage::salvage(kind, &store, &fresh, &scratch, &directory.poison());
-        let rows = match read {
-            Err(OpenError::Corrupt(_)) => 0,
-            read => read?,
-        };
-        let aside = aside(&directory, &format!("store-{}", Clock::system().unix_ms().0))?;
-        let moved = fs::rename(&store, &aside).and_then(|()| match fresh.exists() {
-            true => fs::rename(&fresh, &store),
-            false => Ok(()),
-        });
-        let synced = moved
-            .and_then(|()| files::sync_folder_of(&aside))
-            .and_then(|()| files::sync_folder_of(&store));
-        synced.map_err(DirectoryError::at(&store))?;
-        Ok(Salvaged { aside, rows })
     }
 
     /// Copies rows to a file of their own, which lasts when this returns.
@@ -137,6 +123,36 @@ impl Offline {
         written.and_then(|()| files::sync_folder_of(&path)).map_err(DirectoryError::at(&path))?;
         Ok(path)
     }
+}
+
+/// Sets a store aside, and puts what can be read of it in its place.
+fn replace_store(directory: &Directory, kind: Kind, why: String) -> Result<Salvaged, NodeError> {
+    let store = directory.store();
+    let drafts = [directory.salvaged_store(), store.with_extension("scratch")];
+    let clear = || {
+        let mut drafts = drafts.iter();
+        drafts.try_for_each(|draft| {
+            files::remove_folder_if_there(draft).map_err(DirectoryError::at(draft))
+        })
+    };
+    clear()?;
+    let [fresh, scratch] = &drafts;
+    let read = peermq_storage::salvage(kind, &store, fresh, scratch, &directory.poison());
+    if read.is_err() {
+        // Half of it is of no use, and takes up space.
+        clear()?;
+    }
+    let rows = match read {
+        Err(OpenError::Corrupt(_)) => 0,
+        read => read?,
+    };
+    let aside = aside(directory, &format!("store-{}", Clock::system().unix_ms().0))?;
+    let moved = fs::rename(&store, &aside)
+        .and_then(|()| files::sync_folder_of(&aside))
+        .and_then(|()| files::sync_folder_of(&store));
+    moved.map_err(DirectoryError::at(&store))?;
+    directory.settle_store()?;
+    Ok(Salvaged { why, aside, rows })
 }
 
 /// Where something is set aside: a name in a folder that is there.

@@ -1,8 +1,9 @@
 //! What a person does when a store is in doubt.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
+use peermq::node::Offline;
 use peermq::node::directory::Directory;
 
 use crate::support::{Machine, Node, archived, write};
@@ -272,6 +273,25 @@ fn of_a_store_with_a_flipped_bit_repair_keeps_what_can_be_read() {
     let _connection = b.start(&["connect", &a.id()]);
     let lines: Vec<_> = (0..=kept).map(|_| listener.line()).collect();
     assert_eq!(lines.iter().filter(|line| line.ends_with(" anew")).count(), 1);
+}
+
+#[test]
+fn a_repair_replaces_no_store_that_opens_and_leaves_no_half_of_one() {
+    let machine = Machine::new();
+    let a = machine.node("a");
+    a.send(&machine.node("b").id(), "hello");
+    // As one finds it that waited for another one to end.
+    assert_eq!(Offline::salvage(&a.directory, None).unwrap(), None);
+    assert_eq!(a.succeeds(&["messages", "--set", "sent"]).lines().count(), 1);
+
+    let store = a.directory.join("store");
+    destroy(&store);
+    symlink("nowhere", store.join("sled-1/unreadable")).unwrap();
+    a.fails(1, &["repair"]);
+    assert!(store.exists());
+    for half in ["store.scratch", "store.salvaged"] {
+        assert!(!a.directory.join(half).exists(), "{half}");
+    }
 }
 
 /// Leaves of each file of a store only zeros.

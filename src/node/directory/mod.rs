@@ -158,6 +158,7 @@ impl Directory {
     pub fn lock(&self) -> Result<Lock, DirectoryError> {
         let lock = Lock::acquire(&self.path.join("lock"), &self.path)?;
         key::sweep_drafts(&self.key())?;
+        self.settle_store()?;
         Ok(lock)
     }
 
@@ -190,6 +191,22 @@ impl Directory {
     #[must_use]
     pub fn store(&self) -> PathBuf {
         self.path.join("store")
+    }
+
+    /// Where what can be read of a store that does not open is gathered.
+    pub(super) fn salvaged_store(&self) -> PathBuf {
+        self.path.join("store.salvaged")
+    }
+
+    /// Gives a salvaged store its name, once the one that did not open is set aside. Whoever was to do
+    /// so may have been cut off.
+    pub(super) fn settle_store(&self) -> Result<(), DirectoryError> {
+        let (store, salvaged) = (self.store(), self.salvaged_store());
+        if store.exists() || !salvaged.exists() {
+            return Ok(());
+        }
+        let settled = fs::rename(&salvaged, &store).and_then(|()| files::sync_folder_of(&store));
+        settled.map_err(DirectoryError::at(&store))
     }
 
     /// The head mark, made on first use.

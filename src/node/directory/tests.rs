@@ -440,3 +440,19 @@ fn a_sealed_key_with_any_byte_changed_is_refused_before_any_work() {
     let refused = directory.identity_under(&ask, || unreachable!()).unwrap_err();
     assert!(matches!(refused, DirectoryError::PassphraseWrong { .. }), "{refused}");
 }
+
+#[test]
+fn a_salvaged_store_gets_its_name_once_there_is_no_other() {
+    let (_outer, directory) = directory();
+    for folder in [directory.store(), directory.salvaged_store()] {
+        fs::create_dir(&folder).unwrap();
+    }
+    fs::write(directory.salvaged_store().join("rows"), "half").unwrap();
+    drop(directory.lock().unwrap());
+    assert!(!directory.store().join("rows").exists());
+
+    // A repair that was cut off right after it had set the other one aside.
+    fs::remove_dir(directory.store()).unwrap();
+    drop(directory.lock().unwrap());
+    assert!(directory.store().join("rows").exists() && !directory.salvaged_store().exists());
+}

@@ -2,7 +2,6 @@
 
 use peermq::node::{NodeError, Offline, Salvaged};
 use peermq::queue::check::{CheckObserver, Finding};
-use peermq_storage::OpenError;
 use serde_json::json;
 
 use crate::context::{Context, blocking};
@@ -21,13 +20,8 @@ pub(super) async fn run(context: &Context) -> Result<(), CliError> {
 
 pub(super) async fn repair(context: &Context) -> Result<(), CliError> {
     let (directory, store) = (context.directory()?, context.store);
-    let replaced = blocking(move || match Offline::open(&directory, store) {
-        Err(NodeError::Open(OpenError::Corrupt(why))) => {
-            Ok(Some((why, Offline::salvage(&directory, store)?)))
-        }
-        opened => Ok(opened.map(|_| None)?),
-    });
-    if let Some((why, Salvaged { aside, rows })) = replaced.await? {
+    let salvaged = blocking(move || Ok(Offline::salvage(&directory, store)?));
+    if let Some(Salvaged { why, aside, rows }) = salvaged.await? {
         remark(&format!("the store is damaged: {why}"));
         let instead = match rows {
             0 => "an empty one is in its place".to_owned(),
