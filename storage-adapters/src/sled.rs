@@ -20,8 +20,10 @@ use crate::mark::{Demand, Mark, Seal};
 use crate::{Batch, Bytes, FENCE_KEYS, Health, OpenError, Scan, Store, StoreError, planted};
 
 mod audit;
+mod watchdog;
 
 use audit::Extent;
+use watchdog::Watchdog;
 
 /// sled in one directory.
 #[derive(Debug)]
@@ -30,6 +32,7 @@ pub(crate) struct SledStore {
     /// A descriptor of our own of sled's data file, to sync it.
     data: File,
     blobs: Blobs,
+    watchdog: Watchdog,
 }
 
 impl SledStore {
@@ -47,16 +50,19 @@ impl SledStore {
             return Err(OpenError::Corrupt(format!("expected a file {DATA}, got none")));
         }
         let db = open_released(path)?;
+        let another = db.clone();
+        let watchdog = Watchdog::start(FLUSH_PATIENCE, move || drop(another.flush()))?;
         if !found {
             fence(&db)?;
             // Its first write is made by a thread of its own: without this an error of it is told to
             // nobody, and a close would pass over it.
-            db.flush()?;
+            watchdog.watch(|| db.flush())?;
         } else if !db.was_recovered() {
+            drop(watchdog);
             return Err(refuse_lost(db, path)?);
         }
         let data = File::open(path.join(DATA))?;
-        Ok(Self { db, data, blobs: Blobs::watch(&path.join(BLOBS))? })
+        Ok(Self { db, data, blobs: Blobs::watch(&path.join(BLOBS))?, watchdog })
     }
 }
 
@@ -76,7 +82,7 @@ impl Store for SledStore {
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         self.apply(&batch).map_err(write_error)?;
-        self.db.flush().map_err(write_error)?;
+        self.watchdog.watch(|| self.db.flush()).map_err(write_error)?;
         if !planted::is("plain-flush") {
             let synced = self.data.sync_data().map_err(StoreError::Sync);
             if !planted::is("swallowed") {
@@ -278,6 +284,8 @@ const SEGMENT_SIZE: usize = 8 << 20;
 const CACHE_SIZE: u64 = 8 << 20;
 /// Twice the rows of a leaf.
 const FENCE_COUNT: u8 = 34;
+/// How long a flush may wait before another looks whether an error was told to nobody.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
 /// How often, and how long each time, an open or a seal waits for sled's own threads.
 const RELEASE_TRY_COUNT: usize = 500;
 const RELEASE_PAUSE: Duration = Duration::from_millis(10);

@@ -269,9 +269,12 @@ impl Sweep<'_> {
     }
 }
 
-/// Whether a file is one that an answer waits for: sled's log, redb's pages, fjall's journal.
+/// Whether a file is one that an answer waits for: sled's log, redb's pages, fjall's journal, large
+/// values.
 fn is_vital(file: &str) -> bool {
-    file.contains("/store/") && ["/db", "/pairs.redb", ".jnl"].iter().any(|end| file.ends_with(end))
+    file.contains("/store/")
+        && (file.contains("/apart/")
+            || ["/db", "/pairs.redb", ".jnl"].iter().any(|end| file.ends_with(end)))
 }
 
 /// Messages of one round: some short ones, and now and then one with chunks of its own.
