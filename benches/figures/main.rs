@@ -8,8 +8,9 @@
 //! ```
 //!
 //! Every round starts with empty directories in DIR (the system's temporary directory), which must
-//! be on a real disk. What is printed is the median of the rounds. Redis and NATS are measured when
-//! `redis-server` and `nats-server` are on the path; their clients are built from `benches/peers`.
+//! be on a real disk. What is printed is the median of the rounds. Redis, NATS and RabbitMQ are
+//! measured when `redis-server`, `nats-server` and `rabbitmq-server` are on the path; their clients
+//! are built from `benches/peers`.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
 
@@ -58,7 +59,7 @@ fn main() -> Outcome<()> {
         eprintln!("round {round} of {}", arguments.rounds);
         measure_raw(&arguments, &mut table)?;
         measure_handshake(&arguments, &mut table)?;
-        for peer in ["redis", "nats"] {
+        for peer in ["redis", "nats", "rabbitmq"] {
             if arguments.wants_any(&["V1", "V2", "V3"]) {
                 peers::measure(peer, &arguments, &mut table)?;
             }

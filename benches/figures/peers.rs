@@ -1,6 +1,6 @@
 //! Other queues, by the program in `benches/peers`.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -10,17 +10,24 @@ use crate::table::Table;
 
 /// Lets one of them do the work, when its server is on the path.
 pub(crate) fn measure(peer: &str, arguments: &Arguments, table: &mut Table) -> Outcome<()> {
-    if Command::new(format!("{peer}-server")).arg("--version").output().is_err() {
-        eprintln!("{peer}-server is not on the path: not measured");
+    let server = format!("{peer}-server");
+    if !is_on_the_path(&server) {
+        eprintln!("{server} is not on the path: not measured");
         return Ok(());
     }
-    let scratch = tempfile::tempdir_in(&arguments.dir)?;
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/Cargo.toml");
-    let output = Command::new(env!("CARGO"))
+    let mut process = Command::new(env!("CARGO"))
         .args(["run", "--quiet", "--release", "--locked", "--manifest-path", manifest, "--", peer])
         .arg(arguments.messages.to_string())
-        .arg(scratch.path())
-        .output()?;
+        .arg(&arguments.dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    // It ends with its input, so also when this program is killed.
+    let input = process.stdin.take();
+    let output = process.wait_with_output()?;
+    drop(input);
     if !output.status.success() {
         return Err(format!("{peer}: {}", String::from_utf8_lossy(&output.stderr)).into());
     }
@@ -34,4 +41,10 @@ pub(crate) fn measure(peer: &str, arguments: &Arguments, table: &mut Table) -> O
         }
     }
     Ok(())
+}
+
+/// Looks for the file only: RabbitMQ's starts a server, whatever its arguments.
+fn is_on_the_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
 }

@@ -1,13 +1,17 @@
 //! The work of peermq's figures, done by other queues, every write fsynced before its answer.
 //!
 //! ```text
-//! peermq-peers redis|nats MESSAGES DIR
+//! peermq-peers redis|nats|rabbitmq MESSAGES DIR
 //! ```
 //!
-//! Starts the server on a free port of loopback with its data in DIR, and prints one JSON object a
-//! line: `{"peer", "figure", "rate"}`, messages per second.
+//! Starts the server on a free port of loopback with its data in a new directory in DIR, and prints
+//! one JSON object a line: `{"peer", "figure", "rate"}`, messages per second. It ends with its
+//! standard input, so with whoever started it; the server and its data go with it.
+
+#![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
 
 mod nats;
+mod rabbitmq;
 mod redis;
 mod server;
 
@@ -26,13 +30,15 @@ const IN_FLIGHT_COUNT: usize = 256;
 async fn main() -> Outcome<()> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let [peer, messages, dir] = arguments.as_slice() else {
-        return Err("expected redis|nats MESSAGES DIR".into());
+        return Err("expected redis|nats|rabbitmq MESSAGES DIR".into());
     };
+    std::thread::spawn(end_with_input);
     let work = Work { count: messages.parse()?, body: vec![b'x'; MESSAGE_SIZE] };
     match peer.as_str() {
         "redis" => redis::run(&work, Path::new(dir)).await,
         "nats" => nats::run(&work, Path::new(dir)).await,
-        other => Err(format!("expected redis or nats, got {other}").into()),
+        "rabbitmq" => rabbitmq::run(&work, Path::new(dir)).await,
+        other => Err(format!("expected redis, nats or rabbitmq, got {other}").into()),
     }
 }
 
@@ -41,6 +47,13 @@ struct Work {
     /// Messages in flight, received and acknowledged; a tenth as many are sent one at a time.
     count: usize,
     body: Vec<u8>,
+}
+
+fn end_with_input() {
+    // However the input ends, there is nobody left to work for.
+    let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+    eprintln!("the standard input has ended, and the work with it");
+    std::process::exit(1);
 }
 
 /// Prints one figure.

@@ -1,5 +1,5 @@
 //! NATS JetStream with `sync_interval: always`: publish, then pull and acknowledge. Its
-//! acknowledgements are not synced.
+//! acknowledgements are not synced; the last is answered, and those before it are taken in by then.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,20 +8,11 @@ use std::time::Instant;
 use async_nats::jetstream::{self, Context, consumer::pull, stream::Config};
 use futures::{StreamExt, stream};
 
-use crate::server::{Server, free_port};
+use crate::server::Server;
 use crate::{IN_FLIGHT_COUNT, Outcome, Work, report};
 
 pub async fn run(work: &Work, dir: &Path) -> Outcome<()> {
-    let port = free_port()?;
-    let settings = dir.join("nats.conf");
-    let store = dir.join("nats");
-    std::fs::write(
-        &settings,
-        format!("port: {port}\njetstream {{ store_dir: {store:?}, sync_interval: always }}\n"),
-    )?;
-    let mut command = Command::new("nats-server");
-    command.arg("-c").arg(&settings);
-    let _server = Server::start(&mut command, port)?;
+    let (_server, port) = Server::start(dir, server)?;
     let context = jetstream::new(async_nats::connect(format!("127.0.0.1:{port}")).await?);
     let settings = Config { name: "Q".into(), subjects: vec!["q".into()], ..Config::default() };
     let queue = context.create_stream(settings).await?;
@@ -48,12 +39,28 @@ pub async fn run(work: &Work, dir: &Path) -> Outcome<()> {
     };
     let consumer = queue.create_consumer(settings).await?;
     let mut messages = consumer.stream().max_messages_per_batch(1_000).messages().await?;
-    for _ in 0..work.count {
+    for number in 1..=work.count {
         let message = messages.next().await.ok_or("the stream ended")??;
-        message.ack().await.map_err(|error| error.to_string())?;
+        let acknowledged =
+            if number < work.count { message.ack().await } else { message.double_ack().await };
+        acknowledged.map_err(|error| error.to_string())?;
     }
     report("nats", "V3", work.count, road);
     Ok(())
+}
+
+fn server(dir: &Path, port: u16) -> Outcome<Command> {
+    let settings = dir.join("nats.conf");
+    let store = dir.join("nats");
+    std::fs::write(
+        &settings,
+        format!(
+            "listen: 127.0.0.1:{port}\njetstream {{ store_dir: {store:?}, sync_interval: always }}\n"
+        ),
+    )?;
+    let mut command = Command::new("nats-server");
+    command.arg("-c").arg(settings);
+    Ok(command)
 }
 
 async fn publish(context: &Context, body: &[u8]) {

@@ -8,17 +8,13 @@ use futures::{StreamExt, stream};
 use redis::aio::MultiplexedConnection;
 use redis::streams::StreamReadReply;
 
-use crate::server::{Server, free_port};
+use crate::server::Server;
 use crate::{IN_FLIGHT_COUNT, Outcome, Work, report};
 
 const READ_COUNT: usize = 1_000;
 
 pub async fn run(work: &Work, dir: &Path) -> Outcome<()> {
-    let port = free_port()?;
-    let mut command = Command::new("redis-server");
-    command.arg("--port").arg(port.to_string()).arg("--dir").arg(dir);
-    command.args(["--save", "", "--appendonly", "yes", "--appendfsync", "always"]);
-    let _server = Server::start(&mut command, port)?;
+    let (_server, port) = Server::start(dir, server)?;
     let client = redis::Client::open(format!("redis://127.0.0.1:{port}"))?;
     let mut connection = client.get_multiplexed_async_connection().await?;
     let _: () = redis::cmd("XGROUP")
@@ -46,6 +42,13 @@ pub async fn run(work: &Work, dir: &Path) -> Outcome<()> {
     report("redis", "read and acknowledge", work.count, start);
     report("redis", "V3", work.count, road);
     Ok(())
+}
+
+fn server(dir: &Path, port: u16) -> Outcome<Command> {
+    let mut command = Command::new("redis-server");
+    command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--dir"]).arg(dir);
+    command.args(["--save", "", "--appendonly", "yes", "--appendfsync", "always"]);
+    Ok(command)
 }
 
 async fn add(mut connection: MultiplexedConnection, body: &[u8]) {
