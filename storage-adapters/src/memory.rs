@@ -24,11 +24,13 @@ impl MemoryStore {
     }
 
     /// A store that holds an image. The two are copied once one of them is written to.
+    #[cfg(feature = "faulty")]
     pub(crate) fn of(image: Arc<Tree>) -> Self {
         Self { tree: RwLock::new(image) }
     }
 
     /// What it holds now.
+    #[cfg(feature = "faulty")]
     pub(crate) fn image(&self) -> Arc<Tree> {
         Arc::clone(&self.tree.read().unwrap_or_else(PoisonError::into_inner))
     }
