@@ -20,7 +20,9 @@ pub(super) fn create_folders(path: &Path) -> io::Result<()> {
 
 /// Makes the name of a file last.
 pub(super) fn sync_folder_of(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    let Some(folder) = path.parent() else { return Ok(()) };
+    let is_here = folder.as_os_str().is_empty();
+    File::open(if is_here { Path::new(".") } else { folder })?.sync_all()
 }
 
 /// Writes a file that did not exist, of mode 0600, and syncs it, but not its name.

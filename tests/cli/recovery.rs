@@ -81,6 +81,17 @@ fn a_backup_of_a_running_node_brings_everything_back() {
 }
 
 #[test]
+fn a_backup_may_be_named_by_a_name_alone() {
+    let machine = Machine::new();
+    let a = machine.node("a");
+    a.id();
+    let ended = a.command(&["backup", "file"]).current_dir(&a.directory).output().unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    let file = a.directory.join("file");
+    machine.node("again").succeeds(&["restore", file.to_str().unwrap()]);
+}
+
+#[test]
 fn a_restore_takes_over_what_an_earlier_one_left_and_nothing_else() {
     let machine = Machine::new();
     let a = machine.node("a");
