@@ -290,7 +290,7 @@ impl Ledger {
     fn check_known(&mut self, listed: &[Listed]) {
         for Listed { epoch, seq, size, .. } in listed {
             self.saw_epoch(*epoch);
-            let text_size = self.places.get(seq).map(|attempt| text(*attempt).len());
+            let text_size = self.places.get(seq).map(|attempt| text_size(*attempt));
             if text_size.is_some_and(|text_size| text_size != *size) {
                 self.find(format!("{seq}: expected {text_size:?} bytes, got {size}"));
             }
@@ -308,15 +308,24 @@ impl Ledger {
 /// The text of an attempt: most are short, some have chunks of their own on disk, a few have two, and
 /// a very few so many that they lie in a file.
 fn text(attempt: u64) -> String {
-    let size = match attempt {
+    let size = letter_count(attempt);
+    let letters = "abcdefghijklmnopqrstuvwxyz".repeat(size / 26 + 2);
+    let from = usize::try_from(attempt % 26).expect("a remainder of 26");
+    format!("{attempt}:{}", letters.get(from..from + size).expect("there are more letters"))
+}
+
+/// Bytes of the text of an attempt.
+fn text_size(attempt: u64) -> usize {
+    attempt.to_string().len() + 1 + letter_count(attempt)
+}
+
+fn letter_count(attempt: u64) -> usize {
+    match attempt {
         _ if attempt % 97 == 5 => 300_000,
         _ if attempt % 61 == 60 => 40_000,
         _ if attempt % 17 == 16 => 5_000,
         _ => usize::try_from(attempt * 7_919 % 300).expect("a remainder of 300"),
-    };
-    let letters = "abcdefghijklmnopqrstuvwxyz".repeat(size / 26 + 2);
-    let from = usize::try_from(attempt % 26).expect("a remainder of 26");
-    format!("{attempt}:{}", letters.get(from..from + size).expect("there are more letters"))
+    }
 }
 
 fn head(text: &str) -> String {
