@@ -249,7 +249,8 @@ pub const SERVED_BODY_COUNT_MAX: usize = EAGER_BODY_COUNT_MAX + 1;
 pub const READ_GROUP_COUNT_MAX: usize = 256;
 /// Bytes of one group that a reader takes, passed by at most one message.
 pub const READ_GROUP_SIZE_MAX: usize = 256 * 1024;
-/// Addresses of one peer that are tried at once.
+/// Addresses of one peer that are tried at once, beside the transports that need none: each is a
+/// socket, and anyone on the local network may announce any number.
 pub const DIAL_ADDRESS_COUNT_MAX: usize = 16;
 /// Texts of one durable step of `send_all`.
 pub const SEND_ALL_COUNT: usize = 256;

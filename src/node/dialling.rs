@@ -4,14 +4,15 @@
 //! is tried again at once, then after a jittered back-off, which begins anew on another network; an
 //! address that discovery brings up is tried the moment it comes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::future;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::Poll;
 use std::time::Duration;
 
-use futures::FutureExt;
 use futures::future::BoxFuture;
-use futures::stream::{FuturesUnordered, StreamExt};
+use futures::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -116,7 +117,49 @@ struct Dialler {
     backoff: Backoff,
 }
 
-type Attempt = BoxFuture<'static, (Option<Addr>, Result<Link, LinkError>)>;
+/// An address, or a transport that needs none, and what came of trying it.
+type Tried = (Option<Addr>, Result<Link, LinkError>);
+
+type Attempt = BoxFuture<'static, Tried>;
+
+/// What is being tried. Anyone on the local network may announce any number of addresses: the oldest
+/// attempt makes room.
+#[derive(Default)]
+struct Attempts(VecDeque<Attempt>);
+
+impl Attempts {
+    fn push(&mut self, attempt: Attempt) {
+        if self.0.len() > DIAL_ADDRESS_COUNT_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(attempt);
+    }
+
+    fn extend(&mut self, attempts: impl IntoIterator<Item = Attempt>) {
+        attempts.into_iter().for_each(|attempt| self.push(attempt));
+    }
+
+    /// What comes of the first one that ends; `None` when there is none. Loses nothing when it is
+    /// dropped.
+    async fn next(&mut self) -> Option<Tried> {
+        let first_ended = future::poll_fn(|context| {
+            let polled = self.0.iter_mut().map(|attempt| attempt.poll_unpin(context));
+            let ended = polled.enumerate().find_map(|(at, polled)| match polled {
+                Poll::Ready(tried) => Some((at, tried)),
+                Poll::Pending => None,
+            });
+            match ended {
+                Some((at, tried)) => {
+                    self.0.remove(at);
+                    Poll::Ready(Some(tried))
+                }
+                None if self.0.is_empty() => Poll::Ready(None),
+                None => Poll::Pending,
+            }
+        });
+        first_ended.await
+    }
+}
 
 impl Dialler {
     fn new(
@@ -135,12 +178,12 @@ impl Dialler {
         let mut found = self.node.find(self.to);
         let mut networks = self.node.discoveries.changes();
         let mut sessions = self.node.sessions.watch();
-        let mut attempts = FuturesUnordered::<Attempt>::new();
+        let mut attempts = Attempts::default();
         let mut pause = pin!(tokio::time::sleep_until(self.next_try()));
         while !self.removed.is_cancelled() {
             sessions.mark_unchanged();
             if self.node.sessions.is_live(self.to) {
-                attempts.clear();
+                attempts = Attempts::default();
                 if sessions.changed().await.is_err() {
                     return;
                 }
@@ -155,20 +198,13 @@ impl Dialler {
                 }
                 Some((at, result)) = attempts.next() => match result {
                     Ok(link) => {
-                        attempts.clear();
-                        if let Some(address) = at.and_then(socket) {
-                            self.node.remember(self.to, address);
-                        }
-                        let began = self.node.clock.now();
-                        self.node.run_link(link, None).await;
-                        if self.node.clock.now().since(began) >= Duration::from_millis(STEADY_MS) {
-                            self.backoff.reset();
-                        }
+                        attempts = Attempts::default();
+                        self.use_link(link, at).await;
                         pause.as_mut().reset(self.next_try());
                     }
                     Err(error) => tracing::debug!(to = %self.to, ?at, %error, "not reached"),
                 },
-                () = &mut pause, if attempts.is_empty() => {
+                () = &mut pause, if attempts.0.is_empty() => {
                     let known = self.known.iter().cloned().map(Some).chain([None]);
                     attempts.extend(known.map(|at| self.attempt(at)));
                     pause.as_mut().reset(self.next_try());
@@ -181,6 +217,18 @@ impl Dialler {
                 Ok(()) = sessions.changed() => {}
                 () = self.removed.cancelled() => {}
             }
+        }
+    }
+
+    /// Runs a session over the link that was reached first, until it ends.
+    async fn use_link(&mut self, link: Link, at: Option<Addr>) {
+        if let Some(address) = at.and_then(socket) {
+            self.node.remember(self.to, address);
+        }
+        let began = self.node.clock.now();
+        self.node.run_link(link, None).await;
+        if self.node.clock.now().since(began) >= Duration::from_millis(STEADY_MS) {
+            self.backoff.reset();
         }
     }
 

@@ -8,6 +8,7 @@ mod fixture;
 
 mod acknowledgements;
 mod delivery;
+mod dialling;
 mod forks;
 mod long_bodies;
 mod marks;
