@@ -117,8 +117,8 @@ impl Work {
     fn start_sends(&mut self, count: u64) -> Outcome<Vec<(u64, Running)>> {
         let start = |_| {
             let (attempt, texts) = self.ledger.attempt(1);
-            let words = ["send", "--to", PEER, "--json", "--message", &texts.concat()];
-            Ok((attempt, self.node.start(&words)?))
+            let words = ["send", "--to", PEER, "--json"];
+            Ok((attempt, self.node.start_with(&words, texts.concat().into_bytes())?))
         };
         (0..count).map(start).collect()
     }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use peermq_storage::Kind;
 
 use crate::harness::Outcome;
-use crate::running::Running;
+use crate::running::{Ended, Running};
 
 /// A `peermq` and the store that it makes directories with.
 #[derive(Debug, Clone)]
@@ -78,17 +78,17 @@ impl Node {
 
     /// Runs a command to its end, which must be a good one, and gives its results.
     pub(crate) fn results(&self, words: &[&str]) -> Outcome<Vec<String>> {
-        let ended = self.start(words)?.finish()?;
-        if ended.status != Some(0) {
-            return Err(format!(
-                "{}: {:?}: {}",
-                words.join(" "),
-                ended.status,
-                ended.stderr.join("; ")
-            )
-            .into());
+        self.results_with(words, Vec::new())
+    }
+
+    /// The same with bytes on its standard input.
+    pub(crate) fn results_with(&self, words: &[&str], input: Vec<u8>) -> Outcome<Vec<String>> {
+        let Ended { status, stdout, stderr } = self.start_with(words, input)?.finish()?;
+        if status != Some(0) {
+            let said = stderr.join("; ");
+            return Err(format!("{}: {status:?}: {said}", words.join(" ")).into());
         }
-        Ok(ended.stdout)
+        Ok(stdout)
     }
 
     /// The node's id, which the first call makes.
