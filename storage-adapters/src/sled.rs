@@ -28,11 +28,12 @@ use watchdog::Watchdog;
 /// sled in one directory.
 #[derive(Debug)]
 pub(crate) struct SledStore {
+    /// Dropped first: whoever drops sled's last handle meets the error of its last sync.
+    watchdog: Watchdog,
     db: Db,
     /// A descriptor of our own of sled's data file, to sync it.
     data: File,
     blobs: Blobs,
-    watchdog: Watchdog,
 }
 
 impl SledStore {
@@ -62,7 +63,7 @@ impl SledStore {
             return Err(refuse_lost(db, path)?);
         }
         let data = File::open(path.join(DATA))?;
-        Ok(Self { db, data, blobs: Blobs::watch(&path.join(BLOBS))?, watchdog })
+        Ok(Self { watchdog, db, data, blobs: Blobs::watch(&path.join(BLOBS))? })
     }
 }
 
