@@ -120,38 +120,39 @@ struct Dialler {
 /// An address, or a transport that needs none, and what came of trying it.
 type Tried = (Option<Addr>, Result<Link, LinkError>);
 
-type Attempt = BoxFuture<'static, Tried>;
+type Attempt = BoxFuture<'static, Result<Link, LinkError>>;
 
-/// What is being tried. Anyone on the local network may announce any number of addresses: the oldest
-/// attempt makes room.
+/// What is being tried, each address once. Anyone on the local network may announce any number of
+/// them: the oldest attempt makes room.
 #[derive(Default)]
-struct Attempts(VecDeque<Attempt>);
+struct Attempts(VecDeque<(Option<Addr>, Attempt)>);
 
 impl Attempts {
-    fn push(&mut self, attempt: Attempt) {
+    /// Tries an address, anew if it is being tried.
+    fn push(&mut self, at: Option<Addr>, attempt: Attempt) {
+        self.0.retain(|(other, _)| *other != at);
         if self.0.len() > DIAL_ADDRESS_COUNT_MAX {
             self.0.pop_front();
         }
-        self.0.push_back(attempt);
+        self.0.push_back((at, attempt));
     }
 
-    fn extend(&mut self, attempts: impl IntoIterator<Item = Attempt>) {
-        attempts.into_iter().for_each(|attempt| self.push(attempt));
+    fn has(&self, at: &Option<Addr>) -> bool {
+        self.0.iter().any(|(other, _)| other == at)
     }
 
     /// What comes of the first one that ends; `None` when there is none. Loses nothing when it is
     /// dropped.
     async fn next(&mut self) -> Option<Tried> {
         let first_ended = future::poll_fn(|context| {
-            let polled = self.0.iter_mut().map(|attempt| attempt.poll_unpin(context));
-            let ended = polled.enumerate().find_map(|(at, polled)| match polled {
-                Poll::Ready(tried) => Some((at, tried)),
+            let polled = self.0.iter_mut().map(|(_, attempt)| attempt.poll_unpin(context));
+            let ended = polled.enumerate().find_map(|(place, polled)| match polled {
+                Poll::Ready(result) => Some((place, result)),
                 Poll::Pending => None,
             });
             match ended {
-                Some((at, tried)) => {
-                    self.0.remove(at);
-                    Poll::Ready(Some(tried))
+                Some((place, result)) => {
+                    Poll::Ready(self.0.remove(place).map(|(at, _)| (at, result)))
                 }
                 None if self.0.is_empty() => Poll::Ready(None),
                 None => Poll::Pending,
@@ -191,10 +192,10 @@ impl Dialler {
                 continue;
             }
             tokio::select! {
-                Some(address) = found.next() => attempts.push(self.learn(address.into())),
+                Some(address) = found.next() => self.learn(address.into(), &mut attempts),
                 Ok(()) = self.hints.changed() => {
                     let hints = self.hints.borrow_and_update().clone();
-                    attempts.extend(hints.into_iter().rev().map(|hint| self.learn(hint)));
+                    hints.into_iter().rev().for_each(|hint| self.learn(hint, &mut attempts));
                 }
                 Some((at, result)) = attempts.next() => match result {
                     Ok(link) => {
@@ -204,13 +205,13 @@ impl Dialler {
                     }
                     Err(error) => tracing::debug!(to = %self.to, ?at, %error, "not reached"),
                 },
-                () = &mut pause, if attempts.0.is_empty() => {
-                    let known = self.known.iter().cloned().map(Some).chain([None]);
-                    attempts.extend(known.map(|at| self.attempt(at)));
+                () = &mut pause => {
+                    self.try_again(&mut attempts);
                     pause.as_mut().reset(self.next_try());
                 }
                 Some(_) = networks.next() => {
-                    // What failed there may work here.
+                    // What failed there may work here, and what was begun there may hang.
+                    attempts = Attempts::default();
                     self.backoff.reset();
                     pause.as_mut().reset(self.next_try());
                 }
@@ -233,11 +234,21 @@ impl Dialler {
     }
 
     /// Takes an address in, and tries it at once.
-    fn learn(&mut self, address: Addr) -> Attempt {
+    fn learn(&mut self, address: Addr, attempts: &mut Attempts) {
         self.known.retain(|known| *known != address);
         self.known.insert(0, address.clone());
         self.known.truncate(DIAL_ADDRESS_COUNT_MAX);
-        self.attempt(Some(address))
+        attempts.push(Some(address.clone()), self.attempt(Some(address)));
+    }
+
+    /// Tries everything known that is not being tried: an address that does not answer takes minutes,
+    /// and holds up no other.
+    fn try_again(&self, attempts: &mut Attempts) {
+        for at in self.known.iter().cloned().map(Some).chain([None]) {
+            if !attempts.has(&at) {
+                attempts.push(at.clone(), self.attempt(at));
+            }
+        }
     }
 
     /// When everything known is tried again.
@@ -248,7 +259,7 @@ impl Dialler {
     /// Tries an address, or without one the transports that need none.
     fn attempt(&self, at: Option<Addr>) -> Attempt {
         let (node, to) = (Arc::clone(&self.node), self.to);
-        async move { (at.clone(), Link::dial(&node, to, at).await) }.boxed()
+        async move { Link::dial(&node, to, at).await }.boxed()
     }
 }
 

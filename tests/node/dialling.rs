@@ -1,4 +1,4 @@
-//! Dialling holds out against whoever announces addresses without end.
+//! Dialling goes on, whatever addresses are announced, and whether or not they answer.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,12 +17,13 @@ use tokio::sync::Notify;
 
 use crate::fixture::within;
 
-/// A network that announces many addresses for anyone, of which none answers.
+/// A network that announces many addresses for anyone. One refuses, the others never answer.
 #[derive(Debug, Default)]
 struct Flood {
     /// Held once by this, and once by each dial.
     dials: Arc<()>,
     last_tried: Notify,
+    refused: Notify,
 }
 
 impl Discovery for Flood {
@@ -43,8 +44,13 @@ impl Transport for Flood {
     ) -> BoxFuture<'a, io::Result<Box<dyn Connection>>> {
         async move {
             let _dial = Arc::clone(&self.dials);
-            if hints == [Addr::Socket(address(PORT_MAX))] {
-                self.last_tried.notify_one();
+            match hints {
+                [Addr::Socket(at)] if *at == address(PORT_MAX) => self.last_tried.notify_one(),
+                [Addr::Socket(at)] if *at == refusing() => {
+                    self.refused.notify_one();
+                    return Err(io::ErrorKind::ConnectionRefused.into());
+                }
+                _ => {}
             }
             future::pending().await
         }
@@ -60,6 +66,10 @@ fn address(port: u16) -> SocketAddr {
     ([192, 0, 2, 1], port).into()
 }
 
+fn refusing() -> SocketAddr {
+    address(PORT_MAX + 1)
+}
+
 #[tokio::test]
 async fn of_addresses_without_end_the_newest_few_are_tried() {
     let (flood, folder) = (Arc::<Flood>::default(), tempfile::tempdir().unwrap());
@@ -71,6 +81,20 @@ async fn of_addresses_without_end_the_newest_few_are_tried() {
     let dials = Arc::strong_count(&flood.dials) - 1;
     // One more for transports that need no address.
     assert!((1..=DIAL_ADDRESS_COUNT_MAX + 1).contains(&dials), "{dials} at once");
+    within(node.shutdown()).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_address_that_never_answers_holds_up_no_other() {
+    let (network, folder) = (Arc::<Flood>::default(), tempfile::tempdir().unwrap());
+    let options = Options::new(folder.path()).discoveries(Vec::new());
+    let node = options.transport(Arc::<Flood>::clone(&network)).open().await.unwrap();
+    let peer = Identity::from_seed(&[1; 32]).id();
+    let connect = |at| node.connect(peer, Some(Addr::Socket(at)));
+    let _connections = [connect(address(1)).await.unwrap(), connect(refusing()).await.unwrap()];
+    for _ in 0..3 {
+        within(network.refused.notified()).await;
+    }
     within(node.shutdown()).await.unwrap();
 }
 
