@@ -171,9 +171,14 @@ impl World {
         Ok(())
     }
 
-    /// Time goes by, and timers end.
     fn wait(&mut self) -> Checked {
-        self.now.0 += self.chance.within(0..WAIT_US_MAX);
+        let time = self.chance.within(0..WAIT_US_MAX);
+        self.pass_time(time)
+    }
+
+    /// Time goes by, and timers end.
+    pub(crate) fn pass_time(&mut self, us: u64) -> Checked {
+        self.now.0 += us;
         for link in self.links.keys().copied().collect::<Vec<_>>() {
             for side in 0..2 {
                 let session = self.links.get(&link).and_then(|link| link.ends[side].as_ref());

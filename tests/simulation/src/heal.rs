@@ -15,7 +15,7 @@ impl World {
     pub(crate) fn heal(&mut self) -> Checked {
         self.trace.note(format_args!("healing"));
         self.habits.heal();
-        if let Some(hostile) = self.hostile {
+        if let Some(hostile) = self.hostile.filter(|hostile| self.says_untruths(*hostile)) {
             // Honest nodes come to rest though it goes on to lie: it is left alone with its lies.
             self.ends_of(hostile, None).into_iter().for_each(|end| self.lose(end.link));
         }
@@ -34,6 +34,9 @@ impl World {
         self.rest()?;
         if let Some(twins) = self.twins {
             self.expose(twins)?;
+        }
+        if let (Some(author), Some(silence)) = (self.hostile, self.silence) {
+            self.expose_silence(author, silence)?;
         }
         self.check_converged()
     }
@@ -91,7 +94,7 @@ impl World {
     pub(crate) fn connect_once(&mut self, from: usize, to: usize) -> Checked {
         let is_whole = |end: &End| self.links[&end.link].ends.iter().all(Option::is_some);
         let is_left_alone =
-            self.habits.is_healing() && [from, to].map(Some).contains(&self.hostile);
+            self.habits.is_healing() && [from, to].into_iter().any(|node| self.says_untruths(node));
         if from == to || is_left_alone || self.ends_of(from, Some(to)).iter().any(is_whole) {
             return Ok(());
         }

@@ -16,7 +16,7 @@ impl World {
     /// What a hostile node sends in place of a frame.
     pub(crate) fn falsify(&mut self, at: usize, frame: Frame) -> Frame {
         let rarity = if matches!(frame.kind, Kind::Advance | Kind::Receipt) { 2 } else { 8 };
-        if self.hostile != Some(at) || !self.chance.one_in(rarity) {
+        if !self.says_untruths(at) || !self.chance.one_in(rarity) {
             return frame;
         }
         self.trace.note(format_args!("{at} falsifies a {:?}", frame.kind));
@@ -36,7 +36,7 @@ impl World {
 
     /// A hostile node says things twice, and before others that it should have said first.
     pub(crate) fn disorder(&mut self, at: usize, to: End) {
-        if self.hostile != Some(at) || !self.chance.one_in(20) {
+        if !self.says_untruths(at) || !self.chance.one_in(20) {
             return;
         }
         let is_repeated = self.chance.one_in(2);

@@ -32,6 +32,8 @@ pub enum Invariant {
     ForksFreeze,
     /// Two readers of two versions of a log find out once they have met.
     ForksAreFound,
+    /// An author that does not lead a reader to what it has signed is found out.
+    SilenceIsFound,
     /// A receipt that is kept is for the entries that were sent.
     ReceiptsAreFounded,
     /// Sends with one idempotency key have one place.

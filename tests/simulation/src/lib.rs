@@ -35,6 +35,7 @@ mod reading;
 mod restoring;
 mod sending;
 mod sessions;
+mod silence;
 mod storage;
 mod trace;
 mod twins;

@@ -143,6 +143,7 @@ impl World {
         let link = &self.links[&end.link];
         let [at, author] = [link.node(end.side), link.node(1 - end.side)];
         self.figures.accused += 1;
+        self.accused.insert((at, author));
         self.trace.note(format_args!("{at} holds {head:?} of {author} for unproven"));
         Invariant::HonestIsNotBlamed.holds(
             self.hostile == Some(at) || self.may_fork(author) || self.has_lost(author, head),
@@ -177,7 +178,9 @@ impl World {
         let size = frame.size();
         let (kind, to) = (frame.kind, link.node(end.side));
         self.trace.note(format_args!("link {} brings {to} a {kind:?}", end.link));
-        self.input(end, Input::Received(frame))?;
+        if !self.is_withheld(end, &frame) {
+            self.input(end, Input::Received(frame))?;
+        }
         self.input(end.other(), Input::Flushed(size))
     }
 
@@ -185,6 +188,11 @@ impl World {
     pub(crate) fn lose(&mut self, link: u64) {
         self.links.remove(&link);
         self.trace.note(format_args!("link {link} is lost"));
+    }
+
+    pub(crate) fn lose_all(&mut self) {
+        let links: Vec<_> = self.links.keys().copied().collect();
+        links.into_iter().for_each(|link| self.lose(link));
     }
 
     /// The ends of one node, of its connections to `peer` or to all.

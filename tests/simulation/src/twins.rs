@@ -19,9 +19,7 @@ impl World {
         let Some(reader) = reader else { return Ok(()) };
         (0..count).for_each(|_| self.send_one(writer, reader));
         self.rest()?;
-        for link in self.links.keys().copied().collect::<Vec<_>>() {
-            self.lose(link);
-        }
+        self.lose_all();
         self.rest()?;
         let [length, other] = twins.map(|twin| self.length(twin));
         Invariant::Converges

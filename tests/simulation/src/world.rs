@@ -12,6 +12,7 @@ use crate::invariant::Checked;
 use crate::link::Link;
 use crate::node::Node;
 use crate::oracle::Oracle;
+use crate::silence::Silence;
 use crate::trace::{Show, Trace};
 
 /// All there is in a run.
@@ -25,6 +26,8 @@ pub(crate) struct World {
     pub(crate) nodes: Vec<Node>,
     /// The node that lies, if one does.
     pub(crate) hostile: Option<usize>,
+    /// Its one lie, if it is such a one.
+    pub(crate) silence: Option<Silence>,
     /// Two nodes with one identity, if there are such: each is honest by itself, and their author
     /// has two versions of its log.
     pub(crate) twins: Option<[usize; 2]>,
@@ -37,6 +40,8 @@ pub(crate) struct World {
     pub(crate) transfer_count: u64,
     /// Pairs of nodes that cannot reach each other, the smaller first.
     pub(crate) parted: BTreeSet<(usize, usize)>,
+    /// Who holds a head of whom for unproven, or has.
+    pub(crate) accused: BTreeSet<(usize, usize)>,
     pub(crate) now: Instant,
 }
 
@@ -53,6 +58,7 @@ impl World {
         });
         let mut nodes: Vec<_> = nodes.collect();
         let hostile = chance.one_in(3).then(|| chance.below(nodes.len()));
+        let silence = Silence::of(hostile, nodes.len(), &mut chance);
         let twins = (hostile.is_none() && chance.one_in(3)).then(|| {
             let one = chance.below(nodes.len());
             nodes.push(nodes[one].twin());
@@ -66,12 +72,14 @@ impl World {
             figures: Figures::default(),
             nodes,
             hostile,
+            silence,
             twins,
             links: BTreeMap::new(),
             link_count: 0,
             transfers: BTreeMap::new(),
             transfer_count: 0,
             parted: BTreeSet::new(),
+            accused: BTreeSet::new(),
             now: Instant(0),
         }
     }
