@@ -67,14 +67,14 @@ impl Store for Guarded {
         if range.start >= range.end {
             return Box::new(std::iter::empty());
         }
-        contained_scan(self.engine(), range)
+        contained_items(|| self.engine().scan(range))
     }
 
     fn keys(&self, range: Range<&[u8]>) -> Keys<'_> {
         if range.start >= range.end {
             return Box::new(std::iter::empty());
         }
-        contained_items(|| self.engine().keys(range))
+        contained_keys(self.engine(), range)
     }
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
@@ -122,9 +122,9 @@ impl Writer {
     }
 }
 
-/// A scan of an engine that ends at its first error or panic.
-pub(crate) fn contained_scan<'a>(engine: &'a dyn Store, range: Range<&[u8]>) -> Scan<'a> {
-    contained_items(|| engine.scan(range))
+/// The keys of an engine, up to its first error or panic.
+pub(crate) fn contained_keys<'a>(engine: &'a dyn Store, range: Range<&[u8]>) -> Keys<'a> {
+    contained_items(|| engine.keys(range))
 }
 
 /// What an engine yields, up to its first error or panic.

@@ -10,7 +10,7 @@ use std::io;
 use std::path::Path;
 
 use crate::directory::Directory;
-use crate::guard::contained_scan;
+use crate::guard::{contained, contained_keys};
 use crate::mark::Demand;
 use crate::open::{close, engine, open};
 use crate::rewrite::COPY_SIZE;
@@ -35,10 +35,10 @@ pub fn salvage(
     copy_files(&files, scratch)?;
     let rows = engine(kind, scratch, Demand::Readable).and_then(|damaged| {
         let fresh = open(kind, to, poison)?.store;
-        let rows = copy_readable(&*damaged, &*fresh)?;
+        let rows = copy_readable(&*damaged, &*fresh);
         // It may have been hurt while it was read.
         let _ = close(damaged);
-        Ok(rows)
+        rows
     });
     fs::remove_dir_all(scratch)?;
     rows
@@ -47,16 +47,16 @@ pub fn salvage(
 /// Copies the rows of both ends of a store.
 fn copy_readable(damaged: &dyn Store, fresh: &dyn Store) -> Result<u64, OpenError> {
     let end = [u8::MAX; KEY_SIZE_MAX + 1];
-    let mut copy = Copy { fresh, batch: Batch::new(), rows: 0 };
+    let mut copy = Copy { damaged, fresh, batch: Batch::new(), rows: 0 };
     let mut last = Bytes::new();
-    for pair in contained_scan(damaged, &[]..&end) {
-        let Ok((key, value)) = pair else { break };
+    for key in contained_keys(damaged, &[]..&end) {
+        let Ok(key) = key else { break };
         last = key.clone();
-        copy.push(key, value)?;
+        copy.push(key)?;
     }
-    for pair in contained_scan(damaged, &last..&end).rev() {
-        match pair {
-            Ok((key, value)) if key > last => copy.push(key, value)?,
+    for key in contained_keys(damaged, &last..&end).rev() {
+        match key {
+            Ok(key) if key > last => copy.push(key)?,
             _ => break,
         }
     }
@@ -66,13 +66,16 @@ fn copy_readable(damaged: &dyn Store, fresh: &dyn Store) -> Result<u64, OpenErro
 
 /// Rows on their way.
 struct Copy<'a> {
+    damaged: &'a dyn Store,
     fresh: &'a dyn Store,
     batch: Batch,
     rows: u64,
 }
 
 impl Copy<'_> {
-    fn push(&mut self, key: Bytes, value: Bytes) -> Result<(), OpenError> {
+    /// Copies a row whose value can be read: large ones lie apart, each for itself.
+    fn push(&mut self, key: Bytes) -> Result<(), OpenError> {
+        let Ok(Ok(Some(value))) = contained(|| self.damaged.get(&key)) else { return Ok(()) };
         if (1..=KEY_SIZE_MAX).contains(&key.len()) && value.len() <= VALUE_SIZE_MAX {
             self.batch.put(key, value);
             self.rows += 1;

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use peermq_storage::{Batch, Kind, OpenError, Store, open, salvage};
+use peermq_storage::{Batch, Kind, LARGE_KEYS, OpenError, Store, open, salvage};
 
 const ROW_COUNT: u32 = 2_000;
 
@@ -93,6 +93,31 @@ fn of_a_store_that_does_not_open_some_rows_come_back_and_none_is_wrong() {
         // redb's reads look at no checksum: nothing of a damaged file can be trusted.
         let expected = if kind.name() == "redb" { 0 } else { ROW_COUNT / 4 };
         assert!(best >= expected, "{kind}: at most {best} rows came back");
+    }
+}
+
+#[test]
+fn of_large_values_only_those_that_are_damaged_are_left_out() {
+    for &kind in Kind::available() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, poison) = (folder.path().join("store"), folder.path().join("poison"));
+        let opened = open(kind, &store, &poison).unwrap();
+        let mut batch = Batch::new();
+        for number in 0..100_u8 {
+            batch.put(vec![*LARGE_KEYS.start(), number], vec![number; 1 << 15]);
+        }
+        batch.put(vec![0xfe], "after them");
+        opened.store.commit(batch).unwrap();
+        drop(opened);
+        let file = store.join(format!("{kind}-1/apart/0"));
+        let mut bytes = fs::read(&file).unwrap();
+        for damaged in [20, 70] {
+            bytes[damaged << 15] ^= 1;
+        }
+        fs::write(&file, bytes).unwrap();
+        let (to, scratch) = (folder.path().join("to"), folder.path().join("scratch"));
+        let rows = salvage(kind, &store, &to, &scratch, &poison).unwrap();
+        assert_eq!(rows, 99, "{kind}");
     }
 }
 

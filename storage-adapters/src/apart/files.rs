@@ -1,6 +1,7 @@
 //! The files of large values: each written once, synced with its name, and read by place.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
@@ -16,7 +17,7 @@ use crate::{Bytes, OpenError, StoreError, VALUE_SIZE_MAX, planted};
 #[derive(Debug)]
 pub(super) struct Files {
     dir: PathBuf,
-    /// The number of the next file: above those of all that ever were here.
+    /// The number of the next file: above those of all that are here.
     next: AtomicU64,
     /// Those in which something could not be read.
     damaged: Mutex<BTreeSet<u64>>,
@@ -30,16 +31,15 @@ impl Files {
             fs::create_dir(&dir)?;
             sync(engine_dir)?;
         }
-        let files = Self { dir, next: AtomicU64::default(), damaged: Mutex::default() };
-        let newest = files.numbers()?.into_iter().max();
-        files.next.store(newest.map_or(0, |newest| newest.saturating_add(1)), Ordering::Relaxed);
-        Ok(files)
+        let newest = paths(&dir)?.iter().filter_map(|path| number(path.file_stem())).max();
+        let next = newest.map_or(0, |newest| newest.saturating_add(1));
+        Ok(Self { dir, next: next.into(), damaged: Mutex::default() })
     }
 
     /// Removes the files that are not wanted.
     pub(super) fn retain(&self, wanted: impl Fn(u64) -> bool) -> io::Result<()> {
-        let mut unwanted = self.numbers()?.into_iter().filter(|number| !wanted(*number));
-        unwanted.try_for_each(|number| fs::remove_file(self.path(number)))
+        let is_unwanted = |path: &PathBuf| number(path.file_name()).is_some_and(|at| !wanted(at));
+        paths(&self.dir)?.iter().filter(|path| is_unwanted(path)).try_for_each(fs::remove_file)
     }
 
     /// Writes values into a new file; returns where they lie, once they are synced.
@@ -115,17 +115,18 @@ impl Files {
         self.damaged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn numbers(&self) -> io::Result<Vec<u64>> {
-        let mut numbers = Vec::new();
-        for entry in fs::read_dir(&self.dir)? {
-            numbers.extend(entry?.file_name().to_str().and_then(|name| name.parse::<u64>().ok()));
-        }
-        Ok(numbers)
-    }
-
     fn path(&self, number: u64) -> PathBuf {
         self.dir.join(number.to_string())
     }
+}
+
+/// What is in a directory.
+fn paths(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect()
+}
+
+fn number(name: Option<&OsStr>) -> Option<u64> {
+    name?.to_str()?.parse().ok()
 }
 
 const NAME: &str = "apart";

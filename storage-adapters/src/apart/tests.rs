@@ -172,6 +172,8 @@ fn a_damaged_file_is_told_and_never_read_as_something_else() {
     assert_eq!(keys.len(), 17, "no value is read for them");
     store.commit(less(0..16)).unwrap();
     assert_eq!(home.files(), [file.with_extension("damaged")], "what is left of it stays");
+    drop(store);
+    let store = home.open();
 
     store.commit(much(0..16)).unwrap();
     fs::remove_file(&home.files()[1]).unwrap();
