@@ -16,6 +16,7 @@ mod redis;
 mod server;
 
 use std::error::Error;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
@@ -50,9 +51,9 @@ struct Work {
 }
 
 fn end_with_input() {
-    // However the input ends, there is nobody left to work for.
+    // However the input ends, there is nobody left to work for, and perhaps nobody to tell.
     let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-    eprintln!("the standard input has ended, and the work with it");
+    let _ = writeln!(std::io::stderr(), "the standard input has ended, and the work with it");
     std::process::exit(1);
 }
 

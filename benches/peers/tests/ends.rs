@@ -41,6 +41,17 @@ fn nothing_stays_when_the_input_ends() {
     }
 }
 
+/// Who started it was killed: its input has ended, and nobody hears what it says.
+#[test]
+fn nothing_stays_when_nobody_is_left() {
+    for peer in PEERS.into_iter().filter(|peer| is_installed(peer)) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut program = at_work(peer, dir.path());
+        drop((program.stdin.take(), program.stdout.take(), program.stderr.take()));
+        assert_eq!(program.wait().unwrap().code(), Some(1), "{peer}");
+    }
+}
+
 /// A program that has told its first figure, so its server runs, and has more to do.
 fn at_work(peer: &str, dir: &Path) -> Child {
     let mut program = start(peer, 5_000, dir);
