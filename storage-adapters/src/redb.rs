@@ -5,7 +5,7 @@
 //! which keeps the file from reusing its pages for as long as the scan lives.
 //! Deliberately unused: savepoints, other durabilities, compaction, several tables.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
 use std::path::Path;
@@ -15,13 +15,18 @@ use ::redb::{
     TableDefinition,
 };
 
+use self::file::{Failed, WatchedFile};
 use crate::mark::Demand;
 use crate::{Batch, Bytes, OpenError, Scan, Store, StoreError, planted};
+
+mod file;
 
 /// redb in one directory.
 #[derive(Debug)]
 pub(crate) struct RedbStore {
-    db: Database,
+    /// There until this is dropped.
+    db: Option<Database>,
+    failed: Failed,
 }
 
 impl RedbStore {
@@ -30,13 +35,19 @@ impl RedbStore {
         let found = fs::read_dir(path)?.next().is_some();
         let mut builder = Database::builder();
         builder.set_cache_size(CACHE_SIZE);
-        let file = path.join(DATA);
-        let db = if found { builder.open(&file) } else { builder.create(&file) }?;
-        let mut store = Self { db };
+        let path = path.join(DATA);
+        let file = File::options().read(true).write(true).create_new(!found).open(&path);
+        let file = file.map_err(DatabaseError::from)?;
+        if found && file.metadata()?.len() == 0 {
+            return Err(OpenError::Corrupt("expected data, got an empty file".to_owned()));
+        }
+        let failed = Failed::default();
+        let db = builder.create_with_backend(WatchedFile::new(file, failed.clone())?)?;
+        let mut store = Self { db: Some(db), failed };
         // Its reads look at no checksum: a flipped bit would be handed out as a value.
         let is_checked = found && !planted::is("unchecked");
-        if is_checked && !store.db.check_integrity()? && demand.is_of_clean() {
-            return Err(refuse_damaged(store, &file)?);
+        if is_checked && !store.db_mut().check_integrity()? && demand.is_of_clean() {
+            return Err(refuse_damaged(store, &path)?);
         }
         if !found {
             store.write(&Batch::new()).map_err(|error| write_error(*error))?;
@@ -46,13 +57,21 @@ impl RedbStore {
         Ok(store)
     }
 
+    fn db(&self) -> &Database {
+        self.db.as_ref().expect("it is there until this is dropped")
+    }
+
+    fn db_mut(&mut self) -> &mut Database {
+        self.db.as_mut().expect("it is there until this is dropped")
+    }
+
     fn table(&self) -> Result<ReadOnlyTable<&'static [u8], &'static [u8]>, Box<Error>> {
-        let reading = self.db.begin_read().map_err(boxed)?;
+        let reading = self.db().begin_read().map_err(boxed)?;
         reading.open_table(TABLE).map_err(boxed)
     }
 
     fn write(&self, batch: &Batch) -> Result<(), Box<Error>> {
-        let mut writing = self.db.begin_write().map_err(boxed)?;
+        let mut writing = self.db().begin_write().map_err(boxed)?;
         writing.set_durability(Durability::Immediate).map_err(boxed)?;
         writing.set_quick_repair(true);
         let mut table = writing.open_table(TABLE).map_err(boxed)?;
@@ -64,6 +83,17 @@ impl RedbStore {
         }
         drop(table);
         writing.commit().map_err(boxed)
+    }
+}
+
+impl Drop for RedbStore {
+    /// As sled does: what is closed on a disk that refuses is told by a panic, which is held.
+    fn drop(&mut self) {
+        drop(self.db.take());
+        assert!(
+            !self.failed.is_set(),
+            "expected every write and sync to succeed, got a failed one"
+        );
     }
 }
 
