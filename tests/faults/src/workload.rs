@@ -191,7 +191,7 @@ mod tests {
         for harm in [
             |batch: &mut Batch| batch.put(key(7), body(8)),
             |batch: &mut Batch| batch.remove(key(7)),
-            |batch: &mut Batch| batch.put("other", "value"),
+            |batch: &mut Batch| batch.put("foreign", "value"),
             |batch: &mut Batch| batch.put(slot_key(3), body(3)),
             |batch: &mut Batch| batch.remove(large(40).next().unwrap().0),
             |batch: &mut Batch| batch.put([FILES].to_vec(), "value"),
