@@ -7,7 +7,7 @@ use peermq::queue::{
     Intent, Keep, ListSet, Mark, Pass, Place, Queue, QueueError, ReaderId, Repair, TakeBudget,
 };
 use peermq::types::{Id, Seq};
-use peermq_storage::{Batch, FaultyDisk, KEY_SIZE_MAX, Store};
+use peermq_storage::{Batch, BatchError, FaultyDisk, KEY_SIZE_MAX, Store, StoreError};
 
 use crate::choices::Choices;
 use crate::node::{NOW, findings, images};
@@ -69,7 +69,11 @@ fn harm(store: &dyn Store, choices: &mut Choices<'_>) {
         }
         _ => batch.remove(key.clone()),
     }
-    store.commit(batch).expect("it is within bounds");
+    match store.commit(batch) {
+        // A harmed key may be one that stores have for themselves.
+        Err(StoreError::Batch(BatchError::Hidden)) => {}
+        committed => committed.expect("it is within bounds"),
+    }
 }
 
 /// Everything that a node does with its store.
