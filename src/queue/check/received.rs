@@ -12,7 +12,7 @@ use crate::queue::dispatch::LogKey;
 use crate::queue::error::QueueError;
 use crate::queue::received::author_log::AuthorLog;
 use crate::queue::received::block::{ReceivedBlock, StoredContent, StoredEntry};
-use crate::queue::received::bodies::Bodies;
+use crate::queue::received::bodies::{Bodies, Progress};
 use crate::queue::received::sets::{Kind, Mark};
 use crate::queue::received::tally::Tally;
 use crate::types::{Id, Recipient, Seq};
@@ -172,12 +172,16 @@ impl<'a> Walk<'a> {
         self.inbox.push_leaf(leaf, |_, _| ());
         self.size = self.size.saturating_add(size);
         self.next = entry.seq.0.saturating_add(1);
+        // Also of one that is held in part: whoever goes on with it reads its row.
+        let body = match &entry.content {
+            StoredContent::Entry { body: None, .. } => {
+                let progress = self.bodies.progress(self.store, self.log.key, entry.seq);
+                progress.map_err(|error| unreadable(error, Fault::Body(entry.seq.0)))?
+            }
+            _ => Progress::default(),
+        };
         if mark == Mark::Unread {
-            let body = match held {
-                true => self.bodies.progress(self.store, self.log.key, entry.seq).map_err(sets)?,
-                false => Default::default(),
-            };
-            self.count(size, body.bytes, missing);
+            self.count(size, if held { body.bytes } else { 0 }, missing);
         }
         Ok(())
     }
