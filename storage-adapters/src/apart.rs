@@ -17,8 +17,8 @@
 //! | `ff`, number of a file 8 | how many values of it are in use, 4 |
 //!
 //! *Invariant*: what a row points to is synced; a file goes after the commit that took its last row
-//! away, or at the next open; a damaged one stays, as `N.damaged`. Deliberately absent: files written anew for what is still in use of
-//! them, because all of a long body goes together.
+//! away, or at the next open; a damaged one stays, as `N.damaged`. Deliberately absent: files
+//! written anew for what is still in use of them, because all of a long body goes together.
 
 mod files;
 mod row;
@@ -102,14 +102,7 @@ impl Apart {
         large: BTreeMap<Bytes, Option<Bytes>>,
         uses: &Uses,
     ) -> Result<Uses, StoreError> {
-        let mut changed = Uses::new();
-        for key in large.keys() {
-            if let Some(Place { file, .. }) = self.place(key)? {
-                let known = || uses.get(&file).copied().unwrap_or_default();
-                let count = changed.entry(file).or_insert_with(known);
-                *count = count.saturating_sub(1);
-            }
-        }
+        let mut changed = self.without(large.keys(), uses)?;
         let size: usize = large.values().flatten().map(Bytes::len).sum();
         let mut places = Vec::new();
         if size >= FILE_SIZE_MIN {
@@ -130,6 +123,23 @@ impl Apart {
             match count {
                 0 => batch.remove(uses_key(*file)),
                 count => batch.put(uses_key(*file), count.to_be_bytes().to_vec()),
+            }
+        }
+        Ok(changed)
+    }
+
+    /// How many values are in use of each file that has some of these keys, without those.
+    fn without<'a>(
+        &self,
+        keys: impl Iterator<Item = &'a Bytes>,
+        uses: &Uses,
+    ) -> Result<Uses, StoreError> {
+        let mut changed = Uses::new();
+        for key in keys {
+            if let Some(Place { file, .. }) = self.place(key)? {
+                let known = || uses.get(&file).copied().unwrap_or_default();
+                let count = changed.entry(file).or_insert_with(known);
+                *count = count.saturating_sub(1);
             }
         }
         Ok(changed)

@@ -136,7 +136,7 @@ fn open_marked(
         None => {
             mark = Mark::NEW;
             directory.replace(None, |fresh| {
-                engine(kind, fresh, Demand::Whole(Mark::NEW)).and_then(close)
+                with_engine(kind, fresh, Demand::Whole(Mark::NEW), |_| Ok(()))
             })?
         }
         Some(lost) if fs::read_dir(&lost)?.next().is_none() => {
@@ -162,6 +162,19 @@ pub(crate) fn engine(kind: Kind, path: &Path, demand: Demand) -> Result<Box<dyn 
     let opened = contained(|| Apart::open(bare_engine(kind, path, demand)?, path, demand));
     let whole = opened.unwrap_or_else(|panic| Err(OpenError::Corrupt(panic)))?;
     Ok(Box::new(whole))
+}
+
+/// Opens an engine for `work` and closes it, whatever came of that.
+pub(crate) fn with_engine<T>(
+    kind: Kind,
+    path: &Path,
+    demand: Demand,
+    work: impl FnOnce(&dyn Store) -> Result<T, OpenError>,
+) -> Result<T, OpenError> {
+    let engine = engine(kind, path, demand)?;
+    let done = work(&*engine);
+    let closed = close(engine);
+    done.and_then(|done| closed.map(|()| done))
 }
 
 /// Closes an engine: an error of the disk at its last write is no reason to panic.

@@ -3,16 +3,14 @@
 use std::path::Path;
 
 use crate::mark::{Demand, Mark};
-use crate::open::{close, engine};
+use crate::open::with_engine;
 use crate::{BATCH_SIZE_MAX, Batch, KEY_SIZE_MAX, Kind, OpenError, Store, VALUE_SIZE_MAX};
 
 /// Copies all pairs of the engine in `from` into a new engine in `to`; both are closed again.
 pub(crate) fn copy(kind: Kind, from: &Path, mark: Mark, to: &Path) -> Result<(), OpenError> {
-    let old = engine(kind, from, Demand::Whole(mark))?;
-    let new = engine(kind, to, Demand::Whole(Mark::NEW))?;
-    let copied = copy_pairs(&*old, &*new);
-    let closed = (close(old), close(new));
-    copied.and(closed.0).and(closed.1)
+    with_engine(kind, from, Demand::Whole(mark), |old| {
+        with_engine(kind, to, Demand::Whole(Mark::NEW), |new| copy_pairs(old, new))
+    })
 }
 
 fn copy_pairs(old: &dyn Store, new: &dyn Store) -> Result<(), OpenError> {

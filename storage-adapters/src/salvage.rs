@@ -34,8 +34,7 @@ pub fn salvage(
     };
     copy_files(&files, scratch)?;
     let rows = engine(kind, scratch, Demand::Readable).and_then(|damaged| {
-        let fresh = open(kind, to, poison)?.store;
-        let rows = copy_readable(&*damaged, &*fresh);
+        let rows = open(kind, to, poison).and_then(|fresh| copy_readable(&*damaged, &*fresh.store));
         // It may have been hurt while it was read.
         let _ = close(damaged);
         rows

@@ -16,6 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use ::sled::{Config, Db, Error, IVec};
 
+use crate::guard::contained;
 use crate::mark::{Demand, Mark, Seal};
 use crate::{Batch, Bytes, FENCE_KEYS, Health, OpenError, Scan, Store, StoreError, planted};
 
@@ -52,7 +53,8 @@ impl SledStore {
         }
         let db = open_released(path)?;
         let another = db.clone();
-        let watchdog = Watchdog::start(FLUSH_PATIENCE, move || drop(another.flush()))?;
+        let watchdog =
+            Watchdog::start(FLUSH_PATIENCE, move || drop(contained(|| another.flush())))?;
         if !found {
             fence(&db)?;
             // Its first write is made by a thread of its own: without this an error of it is told to

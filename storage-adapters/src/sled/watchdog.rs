@@ -18,8 +18,8 @@ pub(super) struct Watchdog {
 }
 
 impl Watchdog {
-    /// Calls `flush` whenever one watched flush was under way for a whole `interval`, and in its next
-    /// ones.
+    /// Looks every `interval`, and calls `flush` when it finds the watched flush that it found the
+    /// last time.
     pub(super) fn start(
         interval: Duration,
         flush: impl Fn() + Send + 'static,
@@ -31,10 +31,10 @@ impl Watchdog {
             loop {
                 thread::park_timeout(interval);
                 let now = watched.load(Ordering::Acquire);
-                match now {
-                    ENDED => return,
-                    now if now == before && now % 2 == UNDER_WAY => flush(),
-                    _ => before = now,
+                match look(before, now) {
+                    Sight::End => return,
+                    Sight::Stuck => flush(),
+                    Sight::Well => before = now,
                 }
             }
         })?;
@@ -58,6 +58,25 @@ impl Drop for Watchdog {
             // It holds a handle of the store until it has ended.
             let _ = thread.join();
         }
+    }
+}
+
+/// What a look shows.
+#[derive(Debug, PartialEq, Eq)]
+enum Sight {
+    /// The store is closed.
+    End,
+    /// One flush is under way since the last look.
+    Stuck,
+    /// None is, or it is another one.
+    Well,
+}
+
+const fn look(before: u64, now: u64) -> Sight {
+    match now {
+        ENDED => Sight::End,
+        _ if now == before && now % 2 == UNDER_WAY => Sight::Stuck,
+        _ => Sight::Well,
     }
 }
 
@@ -85,12 +104,13 @@ mod tests {
     }
 
     #[test]
-    fn flushes_that_end_need_no_help() {
-        let (help, helped) = channel();
-        let help = move || help.send(()).expect("the test still listens");
-        let watchdog = Watchdog::start(Duration::from_secs(600), help).unwrap();
-        (0..1_000).for_each(|_| watchdog.watch(|| ()));
-        drop(watchdog);
-        assert!(helped.recv().is_err());
+    fn only_a_flush_that_was_under_way_at_the_last_look_is_stuck() {
+        assert_eq!(look(IDLE, IDLE), Sight::Well);
+        assert_eq!(look(IDLE, IDLE + UNDER_WAY), Sight::Well);
+        assert_eq!(look(7, 7), Sight::Stuck);
+        assert_eq!(look(7, 8), Sight::Well);
+        assert_eq!(look(7, 9), Sight::Well);
+        assert_eq!(look(8, 8), Sight::Well);
+        assert_eq!(look(7, ENDED), Sight::End);
     }
 }
