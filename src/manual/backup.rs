@@ -4,7 +4,7 @@
 //!
 //! | size | field |
 //! |---|---|
-//! | 8 | `peermqb1` |
+//! | 8 | `peermqb2` |
 //! | 105 or 173 | the file `key`: `peermqk1` 8, kind 1 (0 plain, 1 under a passphrase), and the rest |
 //! | | records, one after the other |
 //! | 41 | the end |
@@ -27,7 +27,7 @@
 //! # What a repair sets aside
 //!
 //! `peermq repair` writes each row that it takes out of the store to a file under `aside/` in the data
-//! directory, named by the Unix milliseconds: `peermqa1`, then records and the end as above. A row
+//! directory, named by the Unix milliseconds: `peermqa2`, then records and the end as above. A row
 //! that could not be read is a record of kind 2. A store that does not open is moved to
 //! `aside/store-` and the milliseconds, as it is.
 //!

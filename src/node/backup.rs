@@ -145,7 +145,7 @@ fn read_key(directory: &Directory) -> Result<Zeroizing<Vec<u8>>, DirectoryError>
 }
 
 const NO_BACKUP: NodeError = NodeError::Queue(crate::queue::QueueError::Backup);
-const MAGIC: &[u8] = b"peermqb1";
+const MAGIC: &[u8] = b"peermqb2";
 /// Bytes of a key file that tell its size.
 const KEY_BEGIN_SIZE: usize = 9;
 /// Bytes of a key file under a passphrase, the longest.

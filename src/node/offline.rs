@@ -178,4 +178,4 @@ pub fn shrink(path: &Path, wanted: Option<Kind>) -> Result<Option<Shrunk>, NodeE
     Ok(peermq_storage::shrink(kind, &directory.store(), &directory.poison())?)
 }
 
-const ASIDE_MAGIC: &[u8] = b"peermqa1";
+const ASIDE_MAGIC: &[u8] = b"peermqa2";

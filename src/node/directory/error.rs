@@ -143,13 +143,26 @@ pub enum DirectoryError {
     },
     /// A later version wrote the directory.
     #[error(
-        "expected a data directory of format {known} or earlier, got format {got} at {path:?}: run \
+        "expected a data directory of format {known}, got format {got} at {path:?}: run \
          the version that wrote it, or a later one"
     )]
     FormatNewer {
         /// The directory.
         path: PathBuf,
-        /// The newest format that this version reads.
+        /// The format that this version reads.
+        known: u32,
+        /// The directory's format.
+        got: u32,
+    },
+    /// An earlier version wrote the directory, and formats change until 1.0.
+    #[error(
+        "expected a data directory of format {known}, got format {got} at {path:?}: read what is in \
+         it with the version that wrote it, and begin a new one"
+    )]
+    FormatOlder {
+        /// The directory.
+        path: PathBuf,
+        /// The format that this version reads.
         known: u32,
         /// The directory's format.
         got: u32,

@@ -1,7 +1,7 @@
 //! The file `format`: which version of the directory this is, and which store lies in it.
 //!
 //! ```text
-//! peermq-format 1
+//! peermq-format 2
 //! store sled
 //! ```
 //!
@@ -83,17 +83,18 @@ fn parse(text: &str, directory: &Path) -> Result<Kind, DirectoryError> {
     let version = first.strip_prefix("peermq-format ").and_then(|number| number.parse().ok());
     match version.ok_or_else(unreadable)? {
         VERSION => {}
+        0 => return Err(unreadable()),
         got if got > VERSION => {
             return Err(DirectoryError::FormatNewer { path: path(), known: VERSION, got });
         }
-        _ => return Err(unreadable()),
+        got => return Err(DirectoryError::FormatOlder { path: path(), known: VERSION, got }),
     }
     let name = rest.strip_prefix("store ").and_then(|rest| rest.strip_suffix('\n'));
     let name = name.filter(|name| name.chars().all(|c| c.is_ascii_lowercase()));
     available(name.ok_or_else(unreadable)?, directory)
 }
 
-/// The version that this code writes, and the newest that it reads.
-const VERSION: u32 = 1;
+/// The version that this code writes and reads: in 1, blocks and chunks had other keys.
+const VERSION: u32 = 2;
 /// Bytes of the file that are looked at.
 const SIZE_MAX: u64 = 64;

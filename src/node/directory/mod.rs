@@ -167,9 +167,9 @@ impl Directory {
     ///
     /// # Errors
     /// [`DirectoryError::OtherStore`], [`DirectoryError::FormatNewer`],
-    /// [`DirectoryError::FormatUnreadable`], [`DirectoryError::FormatMissing`],
-    /// [`DirectoryError::StoreNotBuilt`], [`DirectoryError::NoStoreBuilt`], or what the file system
-    /// says.
+    /// [`DirectoryError::FormatOlder`], [`DirectoryError::FormatUnreadable`],
+    /// [`DirectoryError::FormatMissing`], [`DirectoryError::StoreNotBuilt`],
+    /// [`DirectoryError::NoStoreBuilt`], or what the file system says.
     pub fn store_kind(&self, _: &Lock, wanted: Option<Kind>) -> Result<Kind, DirectoryError> {
         format::store_kind(&self.path, wanted)
     }

@@ -245,7 +245,7 @@ fn a_directory_keeps_the_store_that_it_was_made_with() {
     let kind = |wanted| directory.store_kind(&lock, wanted);
     assert_eq!(kind(Some(Kind::Redb)).unwrap(), Kind::Redb);
     let text = fs::read_to_string(directory.path().join("format")).unwrap();
-    assert_eq!(text, "peermq-format 1\nstore redb\n");
+    assert_eq!(text, "peermq-format 2\nstore redb\n");
     assert_eq!(mode(&directory.path().join("format")), 0o600);
     assert_eq!(kind(None).unwrap(), Kind::Redb);
     assert_eq!(kind(Some(Kind::Redb)).unwrap(), Kind::Redb);
@@ -263,20 +263,22 @@ fn a_directory_made_without_a_wish_has_the_default_store() {
 }
 
 #[test]
-fn a_format_that_is_newer_or_damaged_or_of_no_known_store_is_refused() {
+fn a_format_that_is_newer_or_older_or_damaged_or_of_no_known_store_is_refused() {
     let (_outer, directory) = directory();
     let lock = directory.lock().unwrap();
     let refusal = |text: &str| {
         fs::write(directory.path().join("format"), text).unwrap();
         directory.store_kind(&lock, None).unwrap_err()
     };
-    let newer = refusal("peermq-format 2\nwhatever comes then");
-    assert!(matches!(newer, DirectoryError::FormatNewer { known: 1, got: 2, .. }), "{newer}");
-    let unknown = refusal("peermq-format 1\nstore lmdb\n");
+    let newer = refusal("peermq-format 3\nwhatever comes then");
+    assert!(matches!(newer, DirectoryError::FormatNewer { known: 2, got: 3, .. }), "{newer}");
+    let older = refusal("peermq-format 1\nstore sled\n");
+    assert!(matches!(older, DirectoryError::FormatOlder { known: 2, got: 1, .. }), "{older}");
+    let unknown = refusal("peermq-format 2\nstore lmdb\n");
     assert!(matches!(unknown, DirectoryError::StoreNotBuilt { .. }), "{unknown}");
-    let long = format!("peermq-format 1\nstore {}\n", "x".repeat(100));
+    let long = format!("peermq-format 2\nstore {}\n", "x".repeat(100));
     for text in
-        ["", "sled", "peermq-format 0\n", "peermq-format 1\n", "peermq-format 1\nstore sled", &long]
+        ["", "sled", "peermq-format 0\n", "peermq-format 2\n", "peermq-format 2\nstore sled", &long]
     {
         let refused = refusal(text);
         assert!(matches!(refused, DirectoryError::FormatUnreadable { .. }), "{refused}");

@@ -23,7 +23,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "backup" => {
             let records = lines(include_str!("../../golden/backup.txt"), "records").into_iter();
             let key = hex::decode(include_str!("../../golden/sealed-key.txt").trim());
-            let file = [&b"p\0peermqb1"[..], &key.expect("it is hex")].concat();
+            let file = [&b"p\0peermqb2"[..], &key.expect("it is hex")].concat();
             let records = records.flat_map(|records| {
                 [[&[0, 3], &records[..]].concat(), [&file[..], &records].concat()]
             });
