@@ -54,6 +54,7 @@ fn hashes() -> Vec<(String, Vec<u8>)> {
         ("inbox node", &hash::INBOX_NODE),
         ("inbox root", &hash::INBOX_ROOT),
         ("idempotency", &hash::IDEMPOTENCY),
+        ("checked id", &hash::CHECKED_ID),
     ];
     let hashes = contexts.map(|(name, context)| value(name, context.hash(b"golden").0));
     let derived = [hash::MAC1, hash::SEAL, hash::SALT, hash::BLIND];

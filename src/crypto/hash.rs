@@ -51,6 +51,8 @@ contexts! {
     FOLLOWED = "peermq followed v1";
     /// An idempotency key at its recipient; its first 16 bytes are kept.
     IDEMPOTENCY = "peermq idempotency v1";
+    /// An id that was checked before it was written down; its first 8 bytes are kept.
+    CHECKED_ID = "peermq checked id v1";
 }
 
 /// The context string of the first flight's mac1 key, for [`derive()`].

@@ -285,6 +285,7 @@
 //! | size | field |
 //! |---|---|
 //! | 1 | version: 1 |
+//! | 8 | hash of a checked id, its first bytes |
 //! | 1-5 | the number that stands for the id in keys, varint |
 //! | 1 | 0 unknown, 1 added, 2 removed |
 //! | 1-10, 1-10 | quota: unread bytes, unread entries, varints |

@@ -19,6 +19,7 @@
 //! | `peermq inbox root v1` | seq, then the peaks, largest first |
 //! | `peermq followed v1` | session's hash, author; its first 16 bytes are a tag |
 //! | `peermq idempotency v1` | recipient, key (variable); its first 16 bytes are kept |
+//! | `peermq checked id v1` | id; its first 8 bytes are kept |
 //!
 //! The log's tree has a leaf for each entry, the inbox tree the leaf hashes of an author's entries
 //! to one recipient. Both have the shape of RFC 6962 §2.1 ([`Peaks`](crate::log::Peaks)). The hash

@@ -1,9 +1,8 @@
 //! The peer book: every id that this node has a right, a word or a message for.
 //!
-//! A row is kept for each id that was added, removed, sent to, dialled or heard of: version (1),
-//! then in postcard its number (varint), state (0 unknown, 1 added, 2 removed), quota (bytes and
-//! entries, varints), the first epoch seen (0, or 1 and a varint) and addresses (a list of at most
-//! 8: 0 and 4 bytes, or 1 and 16; then the port as a varint).
+//! A row is kept for each id that was added, removed, sent to, dialled or heard of. That an id is a
+//! point of the curve is checked once, before its row is written, and costs as much as a signature;
+//! a short hash in the row shows that its key is still that id.
 //!
 //! *Invariant*: numbers are given once and never again; no two ids in the book share an X25519
 //! key, so that a first flight names one peer.
@@ -19,6 +18,7 @@ use super::dispatch::LogKey;
 use super::error::QueueError;
 use super::quota::Quota;
 use super::row;
+use crate::crypto::hash::CHECKED_ID;
 use crate::limits::PEER_ADDRESS_COUNT_MAX;
 use crate::log::layout;
 use crate::types::{Epoch, Id, bounded};
@@ -227,7 +227,7 @@ impl PeerBook {
     pub(super) fn stage(&mut self, batch: &mut Batch) {
         for image in std::mem::take(&mut self.changed) {
             let Some((id, peer)) = self.peers.get(&image) else { continue };
-            batch.put(layout::peer(id), row::encode(peer));
+            batch.put(layout::peer(id), row::encode(&(check(id.as_bytes()), peer)));
         }
     }
 
@@ -258,10 +258,17 @@ fn image(id: &[u8; Id::SIZE]) -> Image {
 }
 
 fn decode(key: &[u8], row: &[u8]) -> Option<(Id, PeerRow)> {
-    // A damaged key must not become an id: others rely on an id being a point of the curve.
-    let id = Id::from_bytes(*key.last_chunk()?).ok()?;
-    Some((id, row::decode(row)?))
+    let id = key.last_chunk()?;
+    let (checked, peer): (Check, PeerRow) = row::decode(row)?;
+    (checked == check(id)).then(|| (Id::from_trusted(*id), peer))
 }
+
+/// The word for an id that was checked.
+fn check(id: &[u8; Id::SIZE]) -> Check {
+    *CHECKED_ID.hash(id).0.first_chunk().expect("a hash has 32 bytes")
+}
+
+type Check = [u8; 8];
 
 const DAMAGED: QueueError = QueueError::Damaged("a peer's row");
 
@@ -324,7 +331,8 @@ mod tests {
         let row = store.get(&layout::peer(&id(1))).unwrap().unwrap();
         let v4 = "007f0000018202";
         let v6 = "010000000000000000000000000000000102";
-        assert_eq!(hex::encode(row), format!("010001ac0204010702{v4}{v6}"));
+        let checked = hex::encode(check(id(1).as_bytes()));
+        assert_eq!(hex::encode(row), format!("01{checked}0001ac0204010702{v4}{v6}"));
     }
 
     #[test]
@@ -352,19 +360,23 @@ mod tests {
 
     #[test]
     fn damaged_rows_are_named() {
-        let good = [1, 0, 1, 5, 6, 0, 0];
-        for (key, row) in [
-            (layout::peer(&id(1)), &good[..6]),
-            (layout::peer(&id(1)), &[2, 0, 1, 5, 6, 0, 0]),
-            (layout::peer(&id(1)), &[1, 0, 1, 5, 6, 0, 0, 0]),
-            (layout::peer(&id(1)).slice(..9), &good),
-        ] {
+        let good = [&[1][..], &check(id(1).as_bytes()), &[0, 1, 5, 6, 0, 0]].concat();
+        let read = |key: Bytes, row: &[u8]| {
             let store = MemoryStore::new();
             let mut batch = Batch::new();
             batch.put(key, row.to_vec());
             store.commit(batch).unwrap();
-            let read = PeerBook::open(&store, id(0));
-            assert!(matches!(read, Err(QueueError::Damaged("a peer's row"))));
+            PeerBook::open(&store, id(0))
+        };
+        assert!(read(layout::peer(&id(1)), &good).is_ok());
+        for (key, row) in [
+            (layout::peer(&id(1)), good[..good.len() - 1].to_vec()),
+            (layout::peer(&id(1)), [&[2], &good[1..]].concat()),
+            (layout::peer(&id(1)), [&good[..], &[0]].concat()),
+            (layout::peer(&id(1)).slice(..9), good.clone()),
+            (layout::peer(&id(2)), good.clone()),
+        ] {
+            assert!(matches!(read(key, &row), Err(QueueError::Damaged("a peer's row"))));
         }
     }
 }

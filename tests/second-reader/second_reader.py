@@ -317,7 +317,7 @@ def open_sealed(values):
 
 
 def crypto_values(values):
-    for name in ("leaf", "node", "root", "inbox node", "inbox root", "idempotency"):
+    for name in ("leaf", "node", "root", "inbox node", "inbox root", "idempotency", "checked id"):
         yield name, keyed(f"peermq {name} v1", b"golden"), values[name]
     for name in ("mac1", "seal", "salt", "blind"):
         context = f"peermq {name} v1"
