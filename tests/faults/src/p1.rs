@@ -224,9 +224,7 @@ fn follow(running: Running, told: &Sender<String>) {
 
 /// Frees space again and again, so that blocks are written anew when the power goes.
 fn free(node: &Node) {
-    while node.results(&["gc"]).is_ok() {
-        thread::sleep(PAUSE);
-    }
+    while node.results(&["gc"]).is_ok() {}
 }
 
 /// Cuts of a run that is not told how many.
@@ -235,5 +233,3 @@ const CUT_COUNT: u64 = 100;
 const TEXT_COUNT: u64 = 10_000;
 /// How often what people are told is looked at while there are no results.
 const TICK: Duration = Duration::from_millis(5);
-/// How long what is sent gathers before space is freed again.
-const PAUSE: Duration = Duration::from_millis(50);
