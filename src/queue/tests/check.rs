@@ -1,9 +1,11 @@
 //! A check of a whole store: silent on a sound one, and naming each damaged row's part.
 
 use super::forks::{meet, readers};
-use super::long_bodies::send_long;
+use super::long_bodies::{hold, reader_of_long, send_long};
 use super::*;
+use crate::limits::BODY_CHUNK_SIZE;
 use crate::queue::check::{CheckObserver, Fault, Finding, Part, Remedy, check};
+use crate::sync::body::Progress;
 
 /// What a check saw.
 #[derive(Debug, Default)]
@@ -307,6 +309,18 @@ fn chunks_of_no_message_are_found_and_set_aside() {
     author.send(reader.id(), b"short");
     author.queue.commit().unwrap();
     assert!(findings(&author).is_empty(), "{:?}", findings(&author));
+}
+
+#[test]
+fn the_row_of_a_long_body_that_is_held_in_part_is_looked_at() {
+    let (author, mut reader) = reader_of_long();
+    hold(&author, &mut reader, 1, 0, &[BODY_CHUNK_SIZE], Progress::More).unwrap();
+    assert!(findings(&reader).is_empty());
+    let row = first_row(&reader, 0x28);
+    put(&reader, &row, vec![9; 3]);
+    let found = findings(&reader);
+    assert!(matches!(&found[..], [Finding { fault: Fault::Body(1), .. }]), "{found:?}");
+    assert!(mend(&mut reader).contains(&row));
 }
 
 #[test]

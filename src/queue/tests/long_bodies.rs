@@ -13,7 +13,7 @@ pub(super) fn send_long(author: &mut Node, to: Id, body_len: u64) {
 }
 
 /// A reader of: a short message, a long one of two chunks, one of 20 MiB, a short one.
-fn reader_of_long() -> (Node, Node) {
+pub(super) fn reader_of_long() -> (Node, Node) {
     let (mut author, mut reader) = author_and_reader();
     author.send(reader.id(), b"short");
     send_long(&mut author, reader.id(), CHUNK + 9);
