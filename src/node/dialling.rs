@@ -111,9 +111,12 @@ impl Dial {
 struct Dialler {
     node: Arc<Inner>,
     to: Id,
+    /// Where it is by the word of the user, newest first.
     hints: watch::Receiver<Vec<Addr>>,
     removed: CancellationToken,
-    known: Vec<Addr>,
+    /// Where else it may be, newest first. Anyone on the local network may announce any number of
+    /// addresses: the oldest one makes room.
+    found: VecDeque<Addr>,
     backoff: Backoff,
 }
 
@@ -122,19 +125,20 @@ type Tried = (Option<Addr>, Result<Link, LinkError>);
 
 type Attempt = BoxFuture<'static, Result<Link, LinkError>>;
 
-/// What is being tried, each address once. Anyone on the local network may announce any number of
-/// them: the oldest attempt makes room.
+/// What is being tried, each address once.
 #[derive(Default)]
-struct Attempts(VecDeque<(Option<Addr>, Attempt)>);
+struct Attempts(Vec<(Option<Addr>, Attempt)>);
 
 impl Attempts {
     /// Tries an address, anew if it is being tried.
     fn push(&mut self, at: Option<Addr>, attempt: Attempt) {
         self.0.retain(|(other, _)| *other != at);
-        if self.0.len() > DIAL_ADDRESS_COUNT_MAX {
-            self.0.pop_front();
-        }
-        self.0.push_back((at, attempt));
+        self.0.push((at, attempt));
+    }
+
+    /// Ends the attempts at addresses that are not wanted.
+    fn keep(&mut self, mut is_wanted: impl FnMut(&Addr) -> bool) {
+        self.0.retain(|(at, _)| at.as_ref().is_none_or(&mut is_wanted));
     }
 
     fn has(&self, at: &Option<Addr>) -> bool {
@@ -151,9 +155,7 @@ impl Attempts {
                 Poll::Pending => None,
             });
             match ended {
-                Some((place, result)) => {
-                    Poll::Ready(self.0.remove(place).map(|(at, _)| (at, result)))
-                }
+                Some((place, result)) => Poll::Ready(Some((self.0.remove(place).0, result))),
                 None if self.0.is_empty() => Poll::Ready(None),
                 None => Poll::Pending,
             }
@@ -172,7 +174,7 @@ impl Dialler {
         hints.mark_changed();
         let [first, longest] = [REDIAL_MS_MIN, REDIAL_MS_MAX].map(Duration::from_millis);
         let backoff = Backoff::new(first, longest);
-        Self { node, to, hints, removed, known: Vec::new(), backoff }
+        Self { node, to, hints, removed, found: VecDeque::new(), backoff }
     }
 
     async fn run(mut self) {
@@ -195,7 +197,7 @@ impl Dialler {
                 Some(address) = found.next() => self.learn(address.into(), &mut attempts),
                 Ok(()) = self.hints.changed() => {
                     let hints = self.hints.borrow_and_update().clone();
-                    hints.into_iter().rev().for_each(|hint| self.learn(hint, &mut attempts));
+                    hints.into_iter().for_each(|hint| self.try_now(hint, &mut attempts));
                 }
                 Some((at, result)) = attempts.next() => match result {
                     Ok(link) => {
@@ -233,18 +235,26 @@ impl Dialler {
         }
     }
 
-    /// Takes an address in, and tries it at once.
+    /// Takes in an address that was found, and tries it at once.
     fn learn(&mut self, address: Addr, attempts: &mut Attempts) {
-        self.known.retain(|known| *known != address);
-        self.known.insert(0, address.clone());
-        self.known.truncate(DIAL_ADDRESS_COUNT_MAX);
+        self.found.retain(|known| *known != address);
+        self.found.push_front(address.clone());
+        self.found.truncate(DIAL_ADDRESS_COUNT_MAX);
+        self.try_now(address, attempts);
+    }
+
+    /// Tries an address anew, and none any longer that others have displaced.
+    fn try_now(&self, address: Addr, attempts: &mut Attempts) {
         attempts.push(Some(address.clone()), self.attempt(Some(address)));
+        let hints = self.hints.borrow();
+        attempts.keep(|at| hints.contains(at) || self.found.contains(at));
     }
 
     /// Tries everything known that is not being tried: an address that does not answer takes minutes,
     /// and holds up no other.
     fn try_again(&self, attempts: &mut Attempts) {
-        for at in self.known.iter().cloned().map(Some).chain([None]) {
+        let hints = self.hints.borrow().clone();
+        for at in hints.iter().chain(&self.found).cloned().map(Some).chain([None]) {
             if !attempts.has(&at) {
                 attempts.push(at.clone(), self.attempt(at));
             }

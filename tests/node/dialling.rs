@@ -98,5 +98,19 @@ async fn an_address_that_never_answers_holds_up_no_other() {
     within(node.shutdown()).await.unwrap();
 }
 
+#[tokio::test]
+async fn what_the_user_said_is_tried_again_whatever_is_announced() {
+    let (flood, folder) = (Arc::<Flood>::default(), tempfile::tempdir().unwrap());
+    let options = Options::new(folder.path()).discoveries(vec![Arc::<Flood>::clone(&flood)]);
+    let node = options.transport(Arc::<Flood>::clone(&flood)).open().await.unwrap();
+    let peer = Identity::from_seed(&[1; 32]).id();
+    let _connection = node.connect(peer, Some(Addr::Socket(refusing()))).await.unwrap();
+    within(flood.last_tried.notified()).await;
+    for _ in 0..3 {
+        within(flood.refused.notified()).await;
+    }
+    within(node.shutdown()).await.unwrap();
+}
+
 /// Addresses that are announced.
 const PORT_MAX: u16 = 5_000;
