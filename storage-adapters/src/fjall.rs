@@ -53,6 +53,18 @@ impl std::fmt::Debug for FjallStore {
     }
 }
 
+impl Drop for FjallStore {
+    /// Syncs the journal, as fjall does when it is dropped, where it passes over an error. As sled
+    /// does: what is closed on a disk that refuses is told by a panic, which is held.
+    fn drop(&mut self) {
+        let synced = self.db.persist(PersistMode::SyncAll);
+        assert!(
+            std::thread::panicking() || synced.is_ok(),
+            "expected the journal to be synced, got {synced:?}"
+        );
+    }
+}
+
 impl Store for FjallStore {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         let value = self.db.snapshot().get(&self.pairs, key).map_err(read_error)?;
