@@ -7,7 +7,6 @@
 //! early is then told, and lost.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, OnceLock};
@@ -24,7 +23,10 @@ use nix::unistd::Pid;
 use crate::harness::Outcome;
 use crate::running::{Ended, Printed, words};
 
+mod call;
 mod registers;
+
+use call::{Call, Effect};
 
 /// What is done to a process at one of its calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +131,7 @@ fn trace(
     kill(pid, Signal::SIGCONT)?;
     // Nobody waits for the start but the one who asked for it.
     let _ = started.send((child, pid));
-    let (inside, failing) = (BTreeSet::new(), BTreeSet::new());
+    let (inside, failing, synced) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     Tracer {
         pid,
         harm,
@@ -138,6 +140,7 @@ fn trace(
         is_program: false,
         inside,
         failing,
+        synced,
         harmed,
         is_told: false,
         killer: None,
@@ -171,6 +174,8 @@ struct Tracer {
     inside: BTreeSet<Pid>,
     /// Threads whose call is to fail.
     failing: BTreeSet<Pid>,
+    /// Files to which nothing was written since they were synced.
+    synced: BTreeSet<String>,
     /// The file whose call has failed.
     harmed: Arc<OnceLock<String>>,
     is_told: bool,
@@ -205,7 +210,7 @@ impl Tracer {
         } else if self.is_program && self.killer.is_none() {
             let Some(call) = Call::of(thread) else { return resume(thread, None) };
             self.is_told |= self.harmed.get().is_some() && call.is_told();
-            if call.is_harmed_by(self.harm) {
+            if !self.is_idle(&call) && call.is_harmed_by(self.harm) {
                 self.count += 1;
                 if self.count == self.at {
                     return self.do_harm(&call);
@@ -213,6 +218,22 @@ impl Tracer {
             }
         }
         resume(thread, None)
+    }
+
+    /// Whether a call syncs a file to which nothing was written since it was synced: nothing is lost
+    /// when that fails, so it is no fault.
+    fn is_idle(&mut self, call: &Call) -> bool {
+        if self.harm != Harm::FailSync {
+            return false;
+        }
+        match call.effect() {
+            Effect::Synced => !self.synced.insert(call.file()),
+            Effect::Written => {
+                self.synced.remove(&call.file());
+                false
+            }
+            Effect::Other => false,
+        }
     }
 
     fn do_harm(&mut self, call: &Call) -> Result<(), Errno> {
@@ -249,104 +270,12 @@ fn resume(thread: Pid, signal: Option<Signal>) -> Result<(), Errno> {
     }
 }
 
-/// A call that a thread is about to make.
-#[derive(Debug)]
-struct Call {
-    thread: Pid,
-    number: libc::c_long,
-    arguments: Vec<u64>,
-}
-
-impl Call {
-    fn of(thread: Pid) -> Option<Self> {
-        let line = fs::read_to_string(format!("/proc/{thread}/syscall")).ok()?;
-        let mut words = line.split(' ');
-        let number = words.next()?.parse().ok()?;
-        let hex = |word: &str| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok();
-        Some(Self { thread, number, arguments: words.map_while(hex).collect() })
-    }
-
-    fn argument(&self, place: usize) -> u64 {
-        self.arguments.get(place).copied().unwrap_or_default()
-    }
-
-    fn is_harmed_by(&self, harm: Harm) -> bool {
-        match harm {
-            Harm::Kill => self.writes(),
-            Harm::FailSync => SYNC_CALLS.contains(&self.number),
-            Harm::FailWrite => {
-                FILE_CALLS.contains(&self.number)
-                    && !SYNC_CALLS.contains(&self.number)
-                    && self.file().starts_with('/')
-                    && !self.file().starts_with("/dev/")
-            }
-        }
-    }
-
-    /// Whether it leaves something behind outside its process.
-    fn writes(&self) -> bool {
-        if self.number == libc::SYS_openat {
-            let flags = libc::O_CREAT | libc::O_TRUNC;
-            return u64::try_from(flags).is_ok_and(|flags| self.argument(2) & flags != 0);
-        }
-        let is_inward = || self.file().starts_with("anon_inode:");
-        PATH_CALLS.contains(&self.number) || FILE_CALLS.contains(&self.number) && !is_inward()
-    }
-
-    /// Whether it is a result that is told.
-    fn is_told(&self) -> bool {
-        self.number == libc::SYS_write && self.argument(0) == 1
-    }
-
-    /// What its descriptor stands for.
-    fn file(&self) -> String {
-        let link = fs::read_link(format!("/proc/{}/fd/{}", self.thread, self.argument(0)));
-        link.map(|target| target.to_string_lossy().into_owned()).unwrap_or_default()
-    }
-}
-
 fn from_io(error: &std::io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
-/// Calls that change directories.
-const PATH_CALLS: [libc::c_long; 12] = [
-    libc::SYS_open,
-    libc::SYS_creat,
-    libc::SYS_rename,
-    libc::SYS_renameat,
-    libc::SYS_renameat2,
-    libc::SYS_unlink,
-    libc::SYS_unlinkat,
-    libc::SYS_mkdir,
-    libc::SYS_mkdirat,
-    libc::SYS_rmdir,
-    libc::SYS_link,
-    libc::SYS_linkat,
-];
-
-/// Calls that write to what their first argument describes, or make it durable.
-const FILE_CALLS: [libc::c_long; 12] = [
-    libc::SYS_write,
-    libc::SYS_writev,
-    libc::SYS_pwrite64,
-    libc::SYS_pwritev,
-    libc::SYS_pwritev2,
-    libc::SYS_sendto,
-    libc::SYS_sendmsg,
-    libc::SYS_fsync,
-    libc::SYS_fdatasync,
-    libc::SYS_sync_file_range,
-    libc::SYS_ftruncate,
-    libc::SYS_fallocate,
-];
-
 /// An error of the disk itself (errno(3), Linux).
 const EIO: u64 = 5;
-
-/// Calls that make what was written durable.
-const SYNC_CALLS: [libc::c_long; 3] =
-    [libc::SYS_fsync, libc::SYS_fdatasync, libc::SYS_sync_file_range];
 
 /// How long a thread waits at the door of the call that is its last.
 const HELD: Duration = Duration::from_millis(30);
@@ -377,7 +306,7 @@ mod tests {
         command.args(["-c", "for n in 1 2 3; do echo $n >> $0; done; echo done"]).arg(&path);
         let traced = Traced::start(command, Harm::FailWrite, 2).unwrap();
         let (_, calls) = traced.finish().unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "1\n3\n");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "1\n3\n");
         assert_eq!((calls.count, calls.is_told), (3, true));
         assert_eq!(calls.harmed.as_deref(), path.to_str());
     }
