@@ -262,8 +262,20 @@ pub const NOTICE_COUNT_MAX: usize = 256;
 pub const PROBE_COUNT_MAX: usize = 4;
 /// Wishes for long bodies that wait at one session.
 pub const PULL_COUNT_MAX: usize = 64;
+/// Descriptors that no socket gets, so that the store can always open a file: what fjall keeps open of
+/// its tables, and what a merge, a snapshot and a large value open beside them.
+pub const STORE_DESCRIPTOR_COUNT: u64 = 32;
+/// Descriptors of a node that nobody visits: 26 with an API and discovery, and some for who asks it.
+pub const OWN_DESCRIPTOR_COUNT: u64 = 32;
+/// Inbound connections that are held, however few descriptors there are: without any of a kind
+/// nobody could come in.
+pub const CONNECTION_COUNT_MIN: usize = 8;
+/// Descriptors that a program asks for where the hard limit is infinite and the system has one all the
+/// same: `OPEN_MAX` of macOS (setrlimit(2) there).
+pub const RAISED_DESCRIPTOR_COUNT: u64 = 10_240;
 /// Connections whose first flight is awaited; past it the oldest makes room. Each holds a descriptor,
-/// of which a process may have 1 024 by default (getrlimit(2)): the store and sessions need the rest.
+/// of which a process may have 1 024 by default (getrlimit(2)): fewer are held where that leaves
+/// fewer.
 pub const KNOCK_COUNT_MAX: usize = 256;
 /// Those among them from one network: an IPv4 address, or the first 64 bits of an IPv6 address.
 pub const KNOCK_PREFIX_COUNT_MAX: usize = 8;
@@ -285,6 +297,11 @@ pub const UNANSWERED_COUNT_MAX: usize = 128;
 /// Handshakes of one peer that were answered and wait for its Auth: one for each address at which it
 /// may have dialled this node.
 pub const ANSWERED_COUNT_MAX: usize = DIAL_ADDRESS_COUNT_MAX;
+/// Such handshakes of all peers; past it the oldest makes room. At [`FLIGHTS_PER_S_MAX`] they are
+/// those of a round trip of 128 ms.
+pub const ANSWERED_TOTAL_MAX: usize = 256;
+/// Milliseconds between two lines of the log about what may happen at each connection.
+pub const TELL_INTERVAL_MS: u64 = 60_000;
 
 // Finding and reaching peers.
 

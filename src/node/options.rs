@@ -12,6 +12,7 @@ use super::Node;
 use super::admission::Admission;
 use super::audience::Audience;
 use super::clock::Clock;
+use super::descriptors::Shares;
 use super::dialling::Dials;
 use super::directory::{AskPassphrase, Directory, Lock};
 use super::discovery::{Book, Discoveries, Discovery, Rendezvous};
@@ -254,15 +255,17 @@ impl Options {
     fn start(self, opened: Opened, clock: Clock) -> Node {
         let Opened { directory, identity, info, mut standing, known, book } = opened;
         standing.queue.keep_sent(self.keep);
-        let (sessions, news) = (Arc::new(Sessions::new(identity.id())), Arc::new(News::default()));
+        let shares = Shares::of_this_process();
+        let sessions = Arc::new(Sessions::new(identity.id(), shares.sessions));
+        let news = Arc::new(News::default());
         let book = Arc::new(book);
         let mut ways: Vec<Arc<dyn Discovery>> = vec![Arc::<Book>::clone(&book)];
         ways.extend(self.discoveries.unwrap_or_else(default_discoveries));
         let epoch = standing.queue.epoch();
         let (known, addresses) = (Arc::new(known), standing.queue.addresses());
-        let addresses: Vec<_> = addresses.map(|(_, address)| address).collect();
+        let addresses = addresses.map(|(_, address)| address);
         let admission =
-            Admission::new(&identity, Arc::clone(&known), &self.network, addresses.into_iter());
+            Admission::new(&identity, Arc::clone(&known), &self.network, addresses, &shares);
         let stopping = CancellationToken::new();
         let audience = Audience {
             sessions: Arc::clone(&sessions),

@@ -10,9 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::fetch::Pull;
+use super::seldom::Seldom;
 use super::signals::Signals;
 use super::status::EndedSession;
 use crate::limits::PROBE_MS_MAX;
@@ -22,6 +24,8 @@ use crate::types::{Id, UnixMs};
 #[derive(Debug)]
 pub(super) struct Sessions {
     me: Id,
+    /// Sessions beyond which no peer is let in; whom this node dials has its session all the same.
+    count_max: usize,
     table: Mutex<Table>,
     /// Raised whenever a session begins or ends.
     changed: watch::Sender<u64>,
@@ -33,6 +37,7 @@ struct Table {
     /// How the last session with a peer ended. One for each id that was let in or dialled.
     ended: BTreeMap<Id, EndedSession>,
     next_number: u64,
+    turned_away: Seldom,
 }
 
 /// A live session, as the rest of the node knows it.
@@ -73,19 +78,20 @@ pub(super) struct Seated {
 }
 
 impl Sessions {
-    pub(super) fn new(me: Id) -> Self {
-        Self { me, table: Mutex::default(), changed: watch::Sender::new(0) }
+    pub(super) fn new(me: Id, count_max: usize) -> Self {
+        Self { me, count_max, table: Mutex::default(), changed: watch::Sender::new(0) }
     }
 
     /// Seats a session that has authenticated its peer, and ends the one that it replaces. `None`
-    /// when the session that is there stays.
+    /// when the session that is there stays, or a peer that came finds no room.
     pub(super) async fn enter(self: &Arc<Self>, peer: Id, seat: Seat) -> Option<Seated> {
         loop {
             let Some(older) = self.find(peer) else {
-                if let Some(seated) = self.seat(peer, &seat) {
-                    return Some(seated);
+                match self.seat(peer, &seat) {
+                    Ok(seated) => return Some(seated),
+                    Err(NoSeat::Taken) => continue,
+                    Err(NoSeat::Full) => return None,
                 }
-                continue;
             };
             if self.prefers_older(peer, &older.seat, &seat) && answers(&older.seat).await {
                 return None;
@@ -175,11 +181,18 @@ impl Sessions {
         self.lock().live.get(&peer).cloned()
     }
 
-    /// Takes the free seat; `None` when another was faster.
-    fn seat(self: &Arc<Self>, peer: Id, seat: &Seat) -> Option<Seated> {
+    /// Takes the free seat.
+    fn seat(self: &Arc<Self>, peer: Id, seat: &Seat) -> Result<Seated, NoSeat> {
         let mut table = self.lock();
         if table.live.contains_key(&peer) {
-            return None;
+            return Err(NoSeat::Taken);
+        }
+        if seat.dialled_by != self.me && table.live.len() >= self.count_max {
+            if let Some(count) = table.turned_away.note(Instant::now()) {
+                let sessions = table.live.len();
+                tracing::warn!(count, sessions, "peers found no room: raise the descriptor limit");
+            }
+            return Err(NoSeat::Full);
         }
         let number = table.next_number;
         table.next_number += 1;
@@ -187,7 +200,7 @@ impl Sessions {
         drop(table);
         self.changed.send_modify(|count| *count += 1);
         let (sessions, ended) = (Arc::clone(self), seat.ended.clone());
-        Some(Seated { sessions, peer, number, ended })
+        Ok(Seated { sessions, peer, number, ended })
     }
 
     fn leave(&self, peer: Id, number: u64) {
@@ -202,6 +215,15 @@ impl Sessions {
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Why there is no seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NoSeat {
+    /// Another session of the peer was faster.
+    Taken,
+    /// There are as many sessions as descriptors allow.
+    Full,
 }
 
 impl Drop for Seated {

@@ -334,7 +334,7 @@ mod tests {
         let directory = Directory::open_or_create(folder.path()).unwrap();
         let (lock, store) = (directory.lock().unwrap(), Box::new(MemoryStore::new()));
         let standing = Standing::open(&directory, lock, store, me, UnixMs(1)).unwrap();
-        let (sessions, stopping) = (Arc::new(Sessions::new(me)), CancellationToken::new());
+        let (sessions, stopping) = (Arc::new(Sessions::new(me, 1)), CancellationToken::new());
         let audience = Audience { sessions, news: Arc::default(), stopping: stopping.clone() };
         let mut waiting = audience.news.unread();
         let storage = Storage::start(standing, Clock::system(), audience);

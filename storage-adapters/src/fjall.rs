@@ -35,6 +35,7 @@ impl FjallStore {
         let db = Database::builder(path)
             .cache_size(CACHE_SIZE)
             .max_journaling_size(JOURNAL_SIZE)
+            .max_cached_files(Some(FILE_COUNT))
             .worker_threads(WORKER_COUNT)
             .open()?;
         if found && !db.keyspace_exists(KEYSPACE) {
@@ -208,3 +209,5 @@ const MEMTABLE_SIZE: u64 = 8 << 20;
 const JOURNAL_SIZE: u64 = 64 << 20;
 /// Threads that sort and merge.
 const WORKER_COUNT: usize = 2;
+/// Tables that it keeps open: by default it takes 900 of the 1 024 descriptors that a process often has.
+const FILE_COUNT: usize = 16;

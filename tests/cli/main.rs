@@ -11,6 +11,7 @@ mod bodies;
 mod copies;
 mod crashes;
 mod demo;
+mod descriptors;
 mod ending;
 mod forks;
 mod json;

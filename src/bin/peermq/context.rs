@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use etcetera::BaseStrategy;
 use peermq::gateway::{Client, ClientError, Opening};
+use peermq::node::raise_descriptor_limit;
 use peermq_storage::Kind;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -61,6 +62,9 @@ impl Context {
         &self,
         work: impl AsyncFnOnce(&Client, &mut Stop) -> Result<(), CliError>,
     ) -> Result<(), CliError> {
+        if let Err(error) = raise_descriptor_limit() {
+            tracing::warn!(%error, "the descriptor limit stays as it is");
+        }
         let mut stop = Stop { interrupt: Interrupt::new()?, output: self.output };
         let opening = Opening::new(self.directory()?).passphrase(passphrase::current());
         let opening = self.store.into_iter().fold(opening, Opening::store);

@@ -1,14 +1,21 @@
 //! Who may come in: handshakes that others begin, stage by stage.
 //!
 //! Each stage has places of its own, and past them the oldest makes room: an honest dialler is done
-//! within a round trip, and whoever only takes up room meets others who do the same.
+//! within a round trip, and whoever only takes up room meets others who do the same. Where there are
+//! few descriptors there are fewer places ([`Shares`]).
 //!
-//! | stage | places | and else |
+//! | stage | places at most | and else |
 //! |---|---|---|
 //! | until flight 1 is there | [`KNOCK_COUNT_MAX`], [`KNOCK_PREFIX_COUNT_MAX`] for one network; [`KNOCK_KNOWN_COUNT_MAX`] more for networks from which a peer came before | one hash |
 //! | Diffie-Hellman | one at a time, and one more for those networks | [`FLIGHTS_PER_S_MAX`], and [`KNOWN_FLIGHTS_PER_S_MAX`] more for those networks |
 //! | without an answer until the deadline | [`UNANSWERED_COUNT_MAX`] | what comes is dropped |
-//! | until the Auth of a peer is there, and its session has a seat | [`ANSWERED_COUNT_MAX`] for each | |
+//! | until the Auth of a peer is there, and its session has a seat | [`ANSWERED_TOTAL_MAX`], [`ANSWERED_COUNT_MAX`] for each | |
+//!
+//! [`KNOCK_COUNT_MAX`]: crate::limits::KNOCK_COUNT_MAX
+//! [`KNOCK_KNOWN_COUNT_MAX`]: crate::limits::KNOCK_KNOWN_COUNT_MAX
+//! [`UNANSWERED_COUNT_MAX`]: crate::limits::UNANSWERED_COUNT_MAX
+//! [`ANSWERED_TOTAL_MAX`]: crate::limits::ANSWERED_TOTAL_MAX
+//! [`ANSWERED_COUNT_MAX`]: crate::limits::ANSWERED_COUNT_MAX
 //!
 //! *Invariant*: flight 1 has no effect but flight 2, and that once: it may be a replay. Only who
 //! has authenticated is remembered. Deliberately absent: deadlines and bytes (the transport's), and
@@ -27,15 +34,13 @@ use self::prefix::{Prefix, Prefixes};
 use self::replays::Replays;
 pub(super) use self::slots::Held;
 use self::slots::Slots;
+use super::descriptors::Shares;
 use super::known::Known;
 use super::link::{Link, socket};
 use super::transport::{Incoming, Knock, Secured, TransportError, Unanswered};
 use crate::crypto::noise::{KnownPairs, Network, Responder};
 use crate::crypto::{CryptoError, Identity};
-use crate::limits::{
-    ANSWERED_COUNT_MAX, FLIGHTS_PER_S_MAX, KNOCK_COUNT_MAX, KNOCK_KNOWN_COUNT_MAX,
-    KNOCK_PREFIX_COUNT_MAX, KNOWN_FLIGHTS_PER_S_MAX, UNANSWERED_COUNT_MAX,
-};
+use crate::limits::{FLIGHTS_PER_S_MAX, KNOCK_PREFIX_COUNT_MAX, KNOWN_FLIGHTS_PER_S_MAX};
 use crate::types::Id;
 
 /// The way in, of all listeners of a node.
@@ -68,16 +73,17 @@ impl Admission {
         known: Arc<Known>,
         network: &Network,
         addresses: impl Iterator<Item = SocketAddr>,
+        shares: &Shares,
     ) -> Self {
         let pairs: Arc<dyn KnownPairs> = Arc::<Known>::clone(&known);
         Self {
             responder: Responder::new(identity, pairs, network),
             known,
             prefixes: Prefixes::new(addresses.filter_map(Prefix::of)),
-            knocking: Slots::new(KNOCK_COUNT_MAX, KNOCK_PREFIX_COUNT_MAX),
-            knocking_known: Slots::new(KNOCK_KNOWN_COUNT_MAX, KNOCK_PREFIX_COUNT_MAX),
-            unanswered: Slots::new(UNANSWERED_COUNT_MAX, UNANSWERED_COUNT_MAX),
-            answered: Slots::new(usize::MAX, ANSWERED_COUNT_MAX),
+            knocking: Slots::new(shares.knocking, KNOCK_PREFIX_COUNT_MAX),
+            knocking_known: Slots::new(shares.knocking_known, KNOCK_PREFIX_COUNT_MAX),
+            unanswered: Slots::new(shares.unanswered, shares.unanswered),
+            answered: Slots::new(shares.answered, shares.answered_to_one),
             pace: Pace::new(FLIGHTS_PER_S_MAX),
             known_pace: Pace::new(KNOWN_FLIGHTS_PER_S_MAX),
             replays: Replays::default(),

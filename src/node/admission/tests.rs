@@ -22,7 +22,8 @@ fn admission(ends: &Ends) -> Arc<Admission> {
     let known = Arc::new(Known::new(Arc::clone(&ends.dialled)));
     known.add(&ends.dialler.id()).unwrap();
     let addresses = std::iter::empty();
-    Arc::new(Admission::new(&ends.dialled, known, &Network::default(), addresses))
+    let shares = Shares::of_this_process();
+    Arc::new(Admission::new(&ends.dialled, known, &Network::default(), addresses, &shares))
 }
 
 #[tokio::test]

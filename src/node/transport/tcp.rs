@@ -7,11 +7,13 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::{BoxFuture, select_ok};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::connection::Abortable;
 use super::{Addr, Connection, Incoming, ListenAt, Listener, Transport};
 use crate::limits::{ACCEPT_PAUSE_MS, DIAL_ADDRESS_COUNT_MAX};
+use crate::node::descriptors::spare_the_store;
+use crate::node::seldom::Seldom;
 use crate::types::Id;
 
 /// Reaches nodes by TCP, at the addresses it is given.
@@ -44,7 +46,9 @@ impl Transport for TcpTransport {
                 }
             };
             let local_addr = listener.local_addr()?;
-            let listener: Box<dyn Listener> = Box::new(Accepting { listener, local_addr });
+            let failures = Seldom::default();
+            let listener: Box<dyn Listener> =
+                Box::new(Accepting { listener, local_addr, failures });
             Ok(listener)
         }
         .boxed()
@@ -55,6 +59,7 @@ impl Transport for TcpTransport {
 struct Accepting {
     listener: TcpListener,
     local_addr: SocketAddr,
+    failures: Seldom,
 }
 
 impl Listener for Accepting {
@@ -72,6 +77,9 @@ impl Listener for Accepting {
                 // Either the connection was gone before it was accepted, or descriptors or memory
                 // have run out, which only time can mend.
                 if !is_the_connections_own(&error) {
+                    if let Some(count) = self.failures.note(Instant::now()) {
+                        tracing::warn!(count, %error, "connections were not accepted");
+                    }
                     sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
                 }
             }
@@ -87,6 +95,7 @@ impl Listener for Accepting {
 /// Frames are written whole, so waiting for more to fill a packet only costs time. To abort, the
 /// kernel resets the connection and drops what it has not sent (`SO_LINGER` 0).
 fn connection(stream: TcpStream) -> io::Result<Box<dyn Connection>> {
+    spare_the_store(&stream)?;
     stream.set_nodelay(true)?;
     Ok(Box::new(Abortable::new(stream, |stream| {
         // Fails only when the connection is reset already.
