@@ -47,6 +47,9 @@ impl Audience {
         if !changes.forked.is_empty() || changes.stale.is_some() || changes.is_disk_other {
             news.on_standing();
         }
+        for shown in changes.given_up {
+            news.on_passing(Notice::GivenUp { epoch: shown.epoch, length: shown.length });
+        }
         for reborn in changes.reborn {
             news.on_passing(Notice::Reborn(reborn));
         }

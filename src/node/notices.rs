@@ -23,6 +23,14 @@ pub enum Notice {
     /// An author has signed two versions of its log. Told at each start until the user has
     /// acknowledged it.
     Fork(Fork),
+    /// An ended life of this node's log has two signed versions: what it had still to deliver stays
+    /// here.
+    GivenUp {
+        /// The life.
+        epoch: Epoch,
+        /// A length at which they differ.
+        length: u64,
+    },
     /// An author has begun a further life of its log.
     Reborn(Reborn),
     /// An author does not lead to a head that it has signed, though it could.

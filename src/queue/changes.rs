@@ -21,6 +21,9 @@ pub struct Changes {
     pub acked: Vec<Id>,
     /// Why this node signs nothing from now on.
     pub stale: Option<Stale>,
+    /// Heads that peers showed of lives of this node's log that had ended, and of which another version
+    /// was signed: those are served no more.
+    pub given_up: Vec<Tip>,
     /// Authors that began a new life of their logs.
     pub reborn: Vec<Reborn>,
     /// Authors' logs with new heads to reach.
@@ -37,14 +40,15 @@ impl Changes {
     /// Whether nothing happened.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self { grown, unread, marked, wanting, acked, stale, reborn, .. } = self;
-        let Self { checkpoints, forked, is_littered, is_disk_other, .. } = self;
+        let Self { grown, unread, marked, wanting, acked, stale, .. } = self;
+        let Self { given_up, reborn, checkpoints, forked, is_littered, is_disk_other, .. } = self;
         grown.is_empty()
             && unread.is_empty()
             && marked.is_empty()
             && wanting.is_empty()
             && acked.is_empty()
             && stale.is_none()
+            && given_up.is_empty()
             && reborn.is_empty()
             && checkpoints.is_empty()
             && forked.is_empty()

@@ -127,8 +127,8 @@ impl Queue {
     }
 
     /// Takes in a head of this node's log that a peer showed, with this node's own signature. What
-    /// the store does not cover makes it stale, or says better why it is; of an unknown lower epoch,
-    /// it is remembered as the end of an earlier life. What was stale since it was opened has signed
+    /// the store does not cover makes it stale, or says better why it is; of a lower epoch, it tells
+    /// where that life ended, or that it has two versions. What was stale since it was opened has signed
     /// nothing that may contradict the head: it is behind, and no more than that.
     ///
     /// # Errors
@@ -139,7 +139,7 @@ impl Queue {
             return Ok(());
         }
         if signed.epoch < self.epoch() {
-            return self.remember_life(signed);
+            return self.on_earlier_shown(signed);
         }
         let compared = self.compare(signed);
         let Some(stale) = self.watch(compared)? else { return Ok(()) };

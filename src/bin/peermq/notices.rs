@@ -73,6 +73,10 @@ fn line(output: Output, notice: &Notice) -> String {
              read no further, what came stays; see peermq forks",
             first.length, second.length
         ),
+        Notice::GivenUp { epoch, length } => format!(
+            "peermq: the ended life {epoch} of this node's log was signed in two versions, which differ \
+             at {length} entries: what it had still to deliver stays here; send it again"
+        ),
         Notice::Reborn { author, epoch } => format!(
             "peermq: {author} has begun a new life of its log: its next messages are \
              {author}@{epoch}.<seq>"

@@ -48,6 +48,14 @@ pub enum Notice {
     },
     /// An author has signed two versions of its log.
     Fork(Fork),
+    /// An ended life of this node's log has two signed versions: what it had still to deliver stays
+    /// here.
+    GivenUp {
+        /// The life.
+        epoch: Epoch,
+        /// A length at which they differ.
+        length: u64,
+    },
     /// An author has begun a further life of its log.
     Reborn {
         /// The author.
@@ -92,6 +100,7 @@ impl From<node::Notice> for Notice {
             node::Notice::Stale(stale) => Self::Stale { reason: stale.to_string() },
             node::Notice::DiskFull(full) => Self::DiskFull { reason: full.to_string() },
             node::Notice::Fork(fork) => Self::Fork(fork.into()),
+            node::Notice::GivenUp { epoch, length } => Self::GivenUp { epoch, length },
             node::Notice::Reborn(life) => Self::Reborn { author: life.author, epoch: life.epoch },
             node::Notice::Unproven { author, epoch, length } => {
                 Self::Unproven { author, epoch, length }

@@ -102,12 +102,27 @@ impl Queue {
         (epoch > newest).then_some(Reborn { author: *peer, epoch, earlier })
     }
 
+    /// Takes in a head of a life before the one that is written. A life that is served and has another
+    /// root at that length is served no more: a peer that holds some of the other version would be
+    /// shown entries that do not follow.
+    pub(in crate::queue) fn on_earlier_shown(&mut self, signed: &Tip) -> Result<(), QueueError> {
+        let Some(log) = self.outbox.ended.get_mut(&signed.epoch) else {
+            return self.remember_life(signed);
+        };
+        let stored = log.root_at(&*self.store, signed.length)?;
+        if stored.is_none_or(|stored| stored == signed.root) {
+            return Ok(());
+        }
+        self.outbox.give_up(signed.epoch, &mut self.batch);
+        self.changes.given_up.push(*signed);
+        Ok(())
+    }
+
     /// Remembers where an earlier life ended of which this store knows nothing: the next life tells
     /// everyone.
-    pub(in crate::queue) fn remember_life(&mut self, earlier: &Tip) -> Result<(), QueueError> {
-        let is_known = self.outbox.life(earlier.epoch).is_some();
+    fn remember_life(&mut self, earlier: &Tip) -> Result<(), QueueError> {
         let known = lost_life(&*self.store)?;
-        if is_known || known.is_some_and(|known| !earlier.is_past(&known)) {
+        if known.is_some_and(|known| !earlier.is_past(&known)) {
             return Ok(());
         }
         self.batch.put(layout::meta(EARLIER), row::encode(earlier));
@@ -116,6 +131,14 @@ impl Queue {
 }
 
 impl Outbox {
+    /// Serves an ended life no more.
+    fn give_up(&mut self, epoch: Epoch, batch: &mut Batch) {
+        self.ended.remove(&epoch);
+        self.deliveries.retain(|(_, life), _| *life != epoch);
+        let ended: Vec<_> = self.ended.keys().rev().collect();
+        batch.put(layout::meta(LIVES), row::encode(&ended));
+    }
+
     /// Entries to a peer over all lives: sent, stored, archived, rejected.
     pub(in crate::queue) fn counts(
         &mut self,

@@ -1,5 +1,6 @@
 //! Stores that were set back, what peers give back to them, and new lives.
 
+use super::check::findings;
 use super::long_bodies::{hold, send_long};
 use super::*;
 use crate::log::{Announcement, Item, Tip};
@@ -154,6 +155,34 @@ fn a_life_of_which_another_version_was_signed_is_not_served() {
     assert_eq!((life.earlier, life.serving), (signed, Serving::Ends));
     let chunk = author.queue.chunk(&reader.id(), stored.epoch, 0, &[], usize::MAX).unwrap();
     assert!(chunk.is_none());
+}
+
+#[test]
+fn an_ended_life_is_served_no_more_once_a_peer_shows_another_version_of_it() {
+    let (mut author, reader) = author_and_reader();
+    author.send_numbers(reader.id(), 0..3);
+    let ended = author.queue.tip();
+    author.queue.suspend(Stale::Copied);
+    author.queue.begin_life(NOW, SALT).unwrap();
+    author.send_numbers(reader.id(), 0..1);
+    let is_served = |author: &mut Node| {
+        let chunk = author.queue.chunk(&reader.id(), ended.epoch, 0, &[], usize::MAX).unwrap();
+        assert_eq!(author.figures(reader.id()).sent, if chunk.is_some() { 4 } else { 1 });
+        chunk.is_some()
+    };
+    // What it is itself, and what is longer, tell of no other version.
+    for known in [ended, Tip { length: 9, ..ended }] {
+        author.queue.recall(&reader.id(), &shown(&author, known)).unwrap();
+        assert!(author.queue.commit().unwrap().given_up.is_empty());
+        assert!(is_served(&mut author));
+    }
+    let other = Tip { length: 2, ..ended };
+    author.queue.recall(&reader.id(), &shown(&author, other)).unwrap();
+    assert_eq!(author.queue.commit().unwrap().given_up, [other]);
+    assert!(!is_served(&mut author));
+    author.crash();
+    assert!(!is_served(&mut author));
+    assert!(findings(&author).is_empty());
 }
 
 #[test]
