@@ -217,6 +217,7 @@ impl Oracle {
                 format_args!("{node} counts {counted} unread of {from}, and has {unread}"),
             )?;
         }
+        self.give_up(node, &view);
         self.check_sent(node, &view)?;
         let served = view.served.iter().find(|to| self.removed.contains(&(node, **to)));
         Invariant::RemovedGetsNothing

@@ -157,35 +157,16 @@ impl World {
                         self.oracle.is_doubtful((node, ended.0)),
                         format_args!("{node} gives {ended} up, of which it signed one version"),
                     )?;
-                    self.oracle.give_up(node, ended.0);
                 }
             }
             // The disk may be set to fail: it is tried again, if it did not begin all the same.
-            Err(error) if is_of_the_disk(&error) => {
-                self.nodes[node].disk.power_cut();
-                self.heed_new_life(node);
-            }
+            Err(error) if is_of_the_disk(&error) => self.nodes[node].disk.power_cut(),
             Err(error) => {
                 return Invariant::HonestIsNotBlamed
                     .breach(format_args!("{node} cannot begin a new life: {error}"));
             }
         }
         self.start(node)
-    }
-
-    /// What a node does not serve any more since a new life has begun, of which its user was told
-    /// only that the disk failed.
-    fn heed_new_life(&mut self, node: usize) {
-        let (me, time) = (self.nodes[node].id(), self.nodes[node].time(self.now_ms()));
-        let store = self.nodes[node].disk.copy().open().expect("a copy has no other handle").store;
-        let begun = Queue::open(store, me, time).map(|queue| queue.epoch().0);
-        let ended = self.oracle.views.get(&node).map(|view| view.epoch);
-        if let (Ok(begun), Some(ended)) = (begun, ended)
-            && begun > ended
-            && self.oracle.is_doubtful((node, ended))
-        {
-            self.oracle.give_up(node, ended);
-        }
     }
 
     fn begin_life(&mut self, node: usize, stale: Stale) -> Result<(Epoch, NewLife), QueueError> {

@@ -283,6 +283,13 @@ impl World {
                 self.input(end, Input::Checkpoints { epoch, heads: heads.clone() })?;
             }
         }
+        for shown in changes.given_up {
+            self.trace.note(format_args!("{node} gives {shown} up"));
+            Invariant::ConfirmedIsServed.holds(
+                self.oracle.is_doubtful((node, shown.epoch.0)),
+                format_args!("{node} gives up a life with one version: {shown}"),
+            )?;
+        }
         self.judge_stale(node, changes.stale)?;
         self.tell_forks(node, changes.forked)
     }

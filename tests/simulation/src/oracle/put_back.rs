@@ -1,13 +1,13 @@
 //! What counts of a node whose store was put back to an older one: what that holds, what peers give
 //! back of what it had, and what it may have told before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use peermq::sync::Returned;
 use peermq::types::Ranges;
 
 use super::Oracle;
-use crate::view::Life;
+use crate::view::{Life, View};
 
 /// What a store had of a log before it was put back: it may have told of it.
 #[derive(Debug, Default)]
@@ -71,11 +71,13 @@ impl Oracle {
         self.doubtful.range((node, 0)..=(node, u64::MAX)).next().is_some()
     }
 
-    /// A life of a node's log ended whose other version was signed: it is not served, and its user
-    /// was told so.
-    pub(crate) fn give_up(&mut self, node: usize, epoch: u64) {
+    /// A life of a node's log that may have two versions, and has ended, need not be served.
+    pub(super) fn give_up(&mut self, node: usize, view: &View) {
+        let served: BTreeSet<_> = view.sent.keys().map(|(_, epoch)| *epoch).collect();
+        let doubtful = self.doubtful.range((node, 0)..(node, view.epoch)).map(|life| life.1);
+        let given_up: BTreeSet<_> = doubtful.filter(|epoch| !served.contains(epoch)).collect();
         let lost = self.messages.iter_mut().filter(|message| {
-            message.from == node && message.place.is_some_and(|place| place.0 == epoch)
+            message.from == node && message.place.is_some_and(|place| given_up.contains(&place.0))
         });
         lost.for_each(|message| message.place = None);
     }
