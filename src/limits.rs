@@ -208,6 +208,11 @@ pub const WANTED_SCAN_COUNT_MAX: u64 = 256;
 pub const EAGER_BODY_SIZE_MAX: u64 = 16 << 20;
 /// Long bodies of at most [`EAGER_BODY_SIZE_MAX`] fetched from one peer at a time.
 pub const EAGER_BODY_COUNT_MAX: usize = 4;
+/// Times that a body may come other than it was signed, each the end of a session, before it is not
+/// fetched any more until the node starts again.
+pub const WRONG_BODY_TRY_COUNT: u32 = 3;
+/// Bodies that came other than they were signed, as far as they are kept in mind.
+pub const WRONG_BODY_COUNT_MAX: usize = 1_024;
 /// Bytes of body chunks in one durable batch.
 pub const BODY_BATCH_SIZE_MAX: usize = 4 << 20;
 

@@ -255,7 +255,8 @@ impl Queue {
     }
 
     /// Forgets the chunks of a missing long body that turned out to be another's, so that it can be
-    /// fetched again from its start.
+    /// fetched again from its start. After three times it is no longer among those that are
+    /// [`wanted`](Queue::wanted), until the next open: each time ended a session.
     ///
     /// # Errors
     /// Fatal ones.

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use peermq_storage::{Batch, Store};
 
-use crate::limits::BODY_CHUNK_SIZE;
+use crate::limits::{BODY_CHUNK_SIZE, WRONG_BODY_COUNT_MAX, WRONG_BODY_TRY_COUNT};
 use crate::log::layout;
 use crate::queue::dispatch::LogKey;
 use crate::queue::error::QueueError;
@@ -27,6 +27,8 @@ pub(in crate::queue) struct Bodies {
     /// What the batch in the making changes.
     staged: BTreeMap<(LogKey, Seq), Progress>,
     useless: VecDeque<Useless>,
+    /// How often bodies came other than they were signed, since the process began.
+    wrong: BTreeMap<(LogKey, Seq), u32>,
 }
 
 /// How much of a body is held.
@@ -48,7 +50,8 @@ impl Bodies {
     /// Reads which bodies were being removed.
     pub(in crate::queue) fn open(store: &dyn Store, me: &Id) -> Result<Self, QueueError> {
         let (recipient, staged) = (Recipient::Peer(*me.as_bytes()), BTreeMap::new());
-        let mut bodies = Self { recipient, staged, useless: VecDeque::new() };
+        let (useless, wrong) = (VecDeque::new(), BTreeMap::new());
+        let mut bodies = Self { recipient, staged, useless, wrong };
         for row in store.scan(layout::useless_bodies().as_range()) {
             let (key, value) = row?;
             let useless = Useless::read(&key, &value);
@@ -120,6 +123,21 @@ impl Bodies {
         batch.put(useless.key(), useless.chunks.to_be_bytes().to_vec());
         self.useless.push_back(useless);
         self.staged.insert((log, seq), Progress::default());
+    }
+
+    /// A body came other than it was signed.
+    pub(in crate::queue) fn note_wrong(&mut self, log: LogKey, seq: Seq) {
+        if self.wrong.len() >= WRONG_BODY_COUNT_MAX {
+            self.wrong.pop_first();
+        }
+        let count = self.wrong.entry((log, seq)).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    /// Whether its author has shown often enough that it does not have a body: an older copy of its
+    /// store was put back, and it wrote something else there.
+    pub(in crate::queue) fn is_hopeless(&self, log: LogKey, seq: Seq) -> bool {
+        self.wrong.get(&(log, seq)).is_some_and(|count| *count >= WRONG_BODY_TRY_COUNT)
     }
 
     /// Removes a body's chunks with this commit, so that they may come again.

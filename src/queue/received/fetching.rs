@@ -56,6 +56,9 @@ impl Inbox {
         let mut wanted = Vec::new();
         for key in keys {
             for seq in self.first_missing_seqs(store, key)?.iter().flatten() {
+                if self.bodies.is_hopeless(key, Seq(seq)) {
+                    continue;
+                }
                 let body = self.missing_body(store, key, Seq(seq))?;
                 let Some(body) = body.filter(|body| body.len <= EAGER_BODY_SIZE_MAX) else {
                     continue;
@@ -140,6 +143,7 @@ impl Inbox {
             return Ok(());
         };
         if log.sets.contains(store, Kind::Missing, seq)? {
+            self.bodies.note_wrong(key, seq);
             let held = self.bodies.progress(store, key, seq)?;
             self.bodies.remove(batch, key, seq, held);
         }

@@ -1,7 +1,7 @@
 //! Long bodies: wanted in order, held when whole, removed with their marks.
 
 use super::*;
-use crate::limits::{BODY_CHUNK_SIZE, EAGER_BODY_SIZE_MAX};
+use crate::limits::{BODY_CHUNK_SIZE, EAGER_BODY_SIZE_MAX, WRONG_BODY_TRY_COUNT};
 use crate::sync::body::Progress;
 
 const CHUNK: u64 = 32_768;
@@ -160,6 +160,19 @@ fn chunks_of_another_body_are_forgotten() {
     reader.queue.commit().unwrap();
     assert_eq!(leftovers(&reader), 0);
     assert_eq!(reader.queue.wanted(&author.id()).unwrap()[0].first_chunk, 0);
+}
+
+#[test]
+fn a_body_that_comes_wrong_again_and_again_is_wanted_no_more_until_the_next_start() {
+    let (author, mut reader) = reader_of_long();
+    for _ in 0..WRONG_BODY_TRY_COUNT {
+        assert_eq!(reader.queue.wanted(&author.id()).unwrap()[0].seq, Seq(1));
+        reader.queue.drop_chunks(&author.id(), author.queue.epoch(), Seq(1)).unwrap();
+        reader.queue.commit().unwrap();
+    }
+    assert_eq!(reader.queue.wanted(&author.id()).unwrap(), []);
+    reader.crash();
+    assert_eq!(reader.queue.wanted(&author.id()).unwrap()[0].seq, Seq(1));
 }
 
 #[test]

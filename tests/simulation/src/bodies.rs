@@ -224,7 +224,8 @@ impl World {
     fn end_for_body(&mut self, link: u64, [at, from]: [usize; 2]) -> Checked {
         self.lose(link);
         Invariant::HonestIsNotBlamed.holds(
-            self.hostile == Some(from),
+            // Who was put back unseen may have written another message there, with another body.
+            self.may_fork(from),
             format_args!("{at} got a chunk of {from} that belongs to no body"),
         )
     }

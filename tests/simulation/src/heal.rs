@@ -30,6 +30,7 @@ impl World {
             for (other, _) in self.known_to(node) {
                 self.ask_to_heed(node, other);
             }
+            self.clear_lost(node);
         }
         self.rest()?;
         if let Some(twins) = self.twins {
@@ -88,6 +89,21 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// A node's user clears what waits for bodies whose author may have written something else in
+    /// their place: nothing else lets what follows go on.
+    fn clear_lost(&mut self, node: usize) {
+        let logs = self.oracle.views.get(&node).into_iter().flat_map(|view| &view.logs);
+        let doubtful = logs.filter(|(life, _)| self.oracle.is_doubtful(**life));
+        let lost = doubtful.flat_map(|((from, epoch), log)| {
+            log.incomplete.iter().flatten().map(|seq| (*from, *epoch, seq))
+        });
+        for (from, epoch, seq) in lost.collect::<Vec<_>>() {
+            let from_id = self.nodes[from].id();
+            let place = Place { from: from_id, epoch: Epoch(epoch), seqs: seq..=seq };
+            self.ask(node, Job::Mark { from, places: vec![place], to: Mark::Cleared });
+        }
     }
 
     /// Connects two nodes that are not connected yet.
