@@ -12,7 +12,6 @@ use super::author_log::AuthorLog;
 use super::sets::{Kind, Sets};
 use super::tally::Tally;
 use crate::limits::{RECEIPT_RANGE_COUNT_MAX, RECEIPT_READ_COUNT_MAX, RECEIPT_SPAN_MAX};
-use crate::planted;
 use crate::queue::error::QueueError;
 use crate::queue::seq_set::{SeqSet, pieces};
 use crate::sync::{Acked, Receipt};
@@ -35,7 +34,7 @@ impl AuthorLog {
         me: &Id,
         scope: Scope,
     ) -> Result<Vec<Receipt>, QueueError> {
-        let end = self.told();
+        let end = self.durable();
         self.raise_bounds(store, end)?;
         let start = self.tally.stored_below.min(self.tally.archived_below).0;
         if scope == Scope::All {
@@ -71,11 +70,6 @@ impl AuthorLog {
         Ok(receipts)
     }
 
-    /// Entries that receipts speak of.
-    fn told(&self) -> u64 {
-        if planted::is("early-receipt") { self.received() } else { self.durable() }
-    }
-
     fn receipt(&self, me: &Id, window: Window) -> Receipt {
         let Window { span, stored, archived, rejected } = window;
         let Tally { stored_below, archived_below, .. } = self.tally;
@@ -84,7 +78,7 @@ impl AuthorLog {
             author: *self.id.as_bytes(),
             epoch: self.key.epoch,
             recipient: Recipient::Peer(*me.as_bytes()),
-            seen: self.told(),
+            seen: self.durable(),
             inbox: self.inbox.root(),
             window: span,
             stored: Acked { below: stored_below.0, ranges: stored },
