@@ -2,7 +2,6 @@
 
 use peermq::log::Worth;
 use peermq::queue::{Intent, Keep, Pass};
-use peermq::sync::Input;
 use peermq_storage::{Cause, Effect, Failure};
 
 use crate::habits::Chore;
@@ -61,6 +60,7 @@ impl World {
             Chore::Fetch => return self.fetch_some(),
             Chore::Pass => return self.pass_some(),
             Chore::Wait => return self.wait(),
+            Chore::Lull => return self.lull(),
             Chore::Jump => {
                 self.nodes[node].clock_ahead_ms = self.chance.within(0..CLOCK_JUMP_MS_MAX);
             }
@@ -176,16 +176,22 @@ impl World {
         self.pass_time(time)
     }
 
+    /// Nobody writes or reads for a while: what is under way arrives, and sessions grow old.
+    fn lull(&mut self) -> Checked {
+        self.trace.note(format_args!("a lull"));
+        for _ in 0..self.chance.within(1..LULL_COUNT_MAX + 1) {
+            self.flow()?;
+            self.pass_time(LULL_US)?;
+        }
+        Ok(())
+    }
+
     /// Time goes by, and timers end.
     pub(crate) fn pass_time(&mut self, us: u64) -> Checked {
         self.now.0 += us;
         for link in self.links.keys().copied().collect::<Vec<_>>() {
             for side in 0..2 {
-                let session = self.links.get(&link).and_then(|link| link.ends[side].as_ref());
-                let due = session.and_then(peermq::sync::Session::poll_timeout);
-                if due.is_some_and(|due| due <= self.now) {
-                    self.input(End { link, side }, Input::Timeout)?;
-                }
+                self.expire(End { link, side })?;
             }
         }
         Ok(())
@@ -194,5 +200,9 @@ impl World {
 
 /// Idempotency keys are kept for a day: clocks do not differ by more.
 const CLOCK_JUMP_MS_MAX: u64 = 12 * 60 * 60 * 1_000;
+/// Less than the silence after which a peer is asked whether it is there, or given up.
+const LULL_US: u64 = 10 * 1_000_000;
+/// Twice as long as an author has to lead to what it has signed.
+const LULL_COUNT_MAX: u64 = 12;
 /// Longer than the silence after which a peer is asked whether it is there.
 const WAIT_US_MAX: u64 = 20 * 1_000_000;

@@ -32,6 +32,7 @@ pub(crate) enum Chore {
     Fetch,
     Pass,
     Wait,
+    Lull,
     Jump,
 }
 
@@ -62,6 +63,10 @@ impl Habits {
         }
         if chance.one_in(4) {
             weights.push((Chore::Wait, 6)); // Time flies, so that who does not answer is noticed.
+        }
+        if chance.one_in(4) {
+            // Nobody reads before the end, so that what is full stays so.
+            weights.retain(|(chore, _)| !matches!(chore, Chore::Take | Chore::Settle));
         }
         let long_body = if chance.one_in(3) { chance.within(1..12) } else { 0 };
         if long_body > 0 {
@@ -123,7 +128,7 @@ const USUAL: [(Chore, u64); 7] = [
     (Chore::Settle, 16),
 ];
 /// What happens in most seeds.
-const RARE: [(Chore, u64); 14] = [
+const RARE: [(Chore, u64); 15] = [
     (Chore::Repeat, 3),
     (Chore::Lose, 1),
     (Chore::Part, 1),
@@ -137,5 +142,6 @@ const RARE: [(Chore, u64); 14] = [
     (Chore::Reclaim, 2),
     (Chore::Heed, 2),
     (Chore::Wait, 1),
+    (Chore::Lull, 1),
     (Chore::Jump, 1),
 ];

@@ -62,6 +62,13 @@ impl World {
                 self.connect_once(from, to)?;
             }
         }
+        self.flow()?;
+        self.fetch_all()?;
+        (0..self.nodes.len()).try_for_each(|node| self.archive_all(node))
+    }
+
+    /// What waits is stored, and what is on its way arrives.
+    pub(crate) fn flow(&mut self) -> Checked {
         for node in 0..self.nodes.len() {
             self.turn(node, usize::MAX)?;
         }
@@ -72,8 +79,7 @@ impl World {
                 self.deliver(End { link, side })?;
             }
         }
-        self.fetch_all()?;
-        (0..self.nodes.len()).try_for_each(|node| self.archive_all(node))
+        Ok(())
     }
 
     /// Every body that can be had is fetched.

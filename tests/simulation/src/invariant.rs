@@ -40,6 +40,8 @@ pub enum Invariant {
     OneKeyOnePlace,
     /// Every row of a store agrees with the others.
     StoreIsSound,
+    /// A timer that has gone off is over: a node has no timer that keeps it busy.
+    TimersEnd,
     /// Nothing that happens makes a node panic.
     NobodyPanics,
     /// Once everything works again, everything arrives and is acknowledged.

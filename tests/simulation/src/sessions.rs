@@ -59,7 +59,26 @@ impl World {
         };
         // An error comes out as `Output::Close`, and is judged there.
         let _ = session.handle(input, now);
-        self.drain(end)
+        self.drain(end)?;
+        self.expire(end)
+    }
+
+    /// A timer that has run out goes off at once, whatever set it, and then runs out no more.
+    pub(crate) fn expire(&mut self, end: End) -> Checked {
+        if !self.is_due(end) {
+            return Ok(());
+        }
+        let link = self.links.get_mut(&end.link).expect("its timer has run out");
+        let session = link.ends[end.side].as_mut().expect("its timer has run out");
+        let _ = session.handle(Input::Timeout, self.now);
+        self.drain(end)?;
+        Invariant::TimersEnd
+            .holds(!self.is_due(end), format_args!("{end:?} has a timer that does not end"))
+    }
+
+    fn is_due(&self, end: End) -> bool {
+        let session = self.links.get(&end.link).and_then(|link| link.ends[end.side].as_ref());
+        session.and_then(Session::poll_timeout).is_some_and(|due| due <= self.now)
     }
 
     fn drain(&mut self, end: End) -> Checked {
