@@ -1,8 +1,10 @@
 //! What a seed is like: what happens in it, and how often.
 
 use peermq::queue::Quota;
+use peermq::sync::Kind;
 
 use crate::chance::Chance;
+use crate::hostile::Lies;
 
 /// One thing that may happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +52,8 @@ pub(crate) struct Habits {
     /// Messages of one send at most.
     pub(crate) burst: u64,
     pub(crate) quota: Option<Quota>,
+    /// What a liar lies about, and how often.
+    pub(crate) lies: Lies,
     is_healing: bool,
 }
 
@@ -75,6 +79,10 @@ impl Habits {
         if chance.one_in(3) {
             weights.extend([(Chore::BackUp, 3), (Chore::PutBack, 3), (Chore::Recover, 6)]);
         }
+        let kinds: &[_] = match long_body {
+            0 => &[Kind::Advance, Kind::Receipt, Kind::Heads],
+            _ => &[Kind::Body],
+        };
         let tight = Quota { bytes: chance.within(200..20_000), entries: chance.within(1..40) };
         Self {
             steps: chance.within(100..700),
@@ -84,6 +92,7 @@ impl Habits {
             long_body,
             burst: if chance.one_in(4) { 40 } else { 4 },
             quota: chance.one_in(3).then_some(tight),
+            lies: Lies::new(kinds, chance),
             is_healing: false,
         }
     }

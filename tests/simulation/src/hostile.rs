@@ -9,14 +9,36 @@ use peermq::sync::proof::Evidence;
 use peermq::sync::{Frame, Heads, Kind, Message, Receipt, UnverifiedAdvance};
 use peermq::types::{Id, Recipient, Seq};
 
+use crate::chance::Chance;
 use crate::link::End;
 use crate::world::World;
+
+/// What a liar lies about. Who lies about everything is soon believed nothing, and what is checked
+/// late in a conversation is never come to: others are honest in all but one kind of frames.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lies {
+    alone_about: Option<Kind>,
+}
+
+impl Lies {
+    /// Some liars lie about everything, the others about one of some kinds.
+    pub(crate) fn new(kinds: &[Kind], chance: &mut Chance) -> Self {
+        let alone_about = if chance.one_in(2) { chance.pick(kinds) } else { None };
+        Self { alone_about }
+    }
+
+    /// Whether the next frame of a kind is changed.
+    fn has_one(self, kind: Kind, chance: &mut Chance) -> bool {
+        let is_rare = !matches!(kind, Kind::Advance | Kind::Receipt | Kind::Body);
+        self.alone_about.is_none_or(|about| about == kind)
+            && chance.one_in(if is_rare { 8 } else { 2 })
+    }
+}
 
 impl World {
     /// What a hostile node sends in place of a frame.
     pub(crate) fn falsify(&mut self, at: usize, frame: Frame) -> Frame {
-        let rarity = if matches!(frame.kind, Kind::Advance | Kind::Receipt) { 2 } else { 8 };
-        if !self.says_untruths(at) || !self.chance.one_in(rarity) {
+        if !self.says_untruths(at) || !self.habits.lies.has_one(frame.kind, &mut self.chance) {
             return frame;
         }
         self.trace.note(format_args!("{at} falsifies a {:?}", frame.kind));
