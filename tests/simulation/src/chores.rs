@@ -186,10 +186,26 @@ impl World {
         Ok(())
     }
 
+    /// Whether something that was said on a connection waits, at a disk or on its way.
+    fn is_busy(&self, number: u64) -> bool {
+        let link = &self.links[&number];
+        let mut processes = link.nodes.iter().filter_map(|at| self.nodes[*at].process.as_ref());
+        link.coming.iter().any(|coming| !coming.is_empty())
+            || processes.any(|process| {
+                let mut ends = process.jobs.iter().filter_map(Job::end);
+                ends.any(|end| end.link == number)
+            })
+    }
+
     /// Time goes by, and timers end.
     pub(crate) fn pass_time(&mut self, us: u64) -> Checked {
         self.now.0 += us;
-        for link in self.links.keys().copied().collect::<Vec<_>>() {
+        let links: Vec<_> = self.links.keys().copied().collect();
+        for number in &links {
+            let is_slow = self.is_busy(*number);
+            self.links.get_mut(number).expect("it was found above").is_slow = is_slow;
+        }
+        for link in links {
             for side in 0..2 {
                 self.expire(End { link, side })?;
             }

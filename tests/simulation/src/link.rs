@@ -20,6 +20,9 @@ pub(crate) struct Link {
     pub(crate) ends: [Option<Session>; 2],
     /// What is on its way to each end, in order.
     pub(crate) coming: [VecDeque<Frame>; 2],
+    /// Whether something that was said on it waited, at a disk or on its way, when time went by last:
+    /// its ends may be late through no fault of theirs.
+    pub(crate) is_slow: bool,
 }
 
 impl End {

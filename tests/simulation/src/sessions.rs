@@ -30,7 +30,8 @@ impl World {
         self.link_count += 1;
         self.figures.connections += 1;
         self.trace.note(format_args!("{from} connects to {to} as link {number}"));
-        let link = Link { nodes: [from, to], ends: ends.map(Some), coming: <_>::default() };
+        let (ends, coming) = (ends.map(Some), <_>::default());
+        let link = Link { nodes: [from, to], ends, coming, is_slow: false };
         self.links.insert(number, link);
         (0..2).try_for_each(|side| self.drain(End { link: number, side }))
     }
@@ -161,11 +162,15 @@ impl World {
     fn on_unproven(&mut self, end: End, head: (u64, u64)) -> Checked {
         let link = &self.links[&end.link];
         let [at, author] = [link.node(end.side), link.node(1 - end.side)];
+        let is_slow = link.is_slow;
         self.figures.accused += 1;
         self.accused.insert((at, author));
         self.trace.note(format_args!("{at} holds {head:?} of {author} for unproven"));
         Invariant::HonestIsNotBlamed.holds(
-            self.hostile == Some(at) || self.may_fork(author) || self.has_lost(author, head),
+            is_slow
+                || self.hostile == Some(at)
+                || self.may_fork(author)
+                || self.has_lost(author, head),
             format_args!("{at} blames {author}, which can lead to {head:?}"),
         )
     }
