@@ -87,6 +87,19 @@ pub const GROUP_CHUNK_COUNT_MAX: usize = 16;
 pub const GROUP_SIZE_MAX: usize = 1 << 20;
 /// Ranges of each set in one receipt; with more, several receipts with windows of their own.
 pub const RECEIPT_RANGE_COUNT_MAX: usize = 256;
+/// Receipts a second of one session that are verified and stored, some 50 µs each, and as many at once
+/// after a pause; meanwhile newer ones take the place of those that wait. A peer that takes in 100 000
+/// messages a second sends some 400.
+pub const RECEIPTS_PER_S_MAX: u32 = 2_000;
+/// Positions a second of one session for which the store begins to read, some 2 ms each; meanwhile a
+/// newer one takes the place of one that waits. A peer sends one for each life of the log, and one
+/// whenever it hears of a head further on.
+pub const POSITIONS_PER_S_MAX: u32 = 16;
+/// Positions for which it begins to read at once after a pause: four of each life.
+pub const POSITION_BURST: u32 = 64;
+/// Frames a second of one session but chunks, which have credit; past it the peer waits with all that
+/// it says. Far more than a peer has to say of as many messages as a store takes one at a time.
+pub const FRAMES_PER_S_MAX: u32 = 20_000;
 /// Receipts that `Hello` brings back.
 pub const HELLO_RECEIPT_COUNT_MAX: usize = 64;
 /// Bytes of one `Receipt`: three sets of 256 ranges of two varints, and the fixed fields.
@@ -188,6 +201,9 @@ pub const RECEIPT_READ_COUNT_MAX: usize = 16;
 /// Ranges of entries to come, archived or rejected before, that are remembered of one log: all that
 /// the receipts of one `Hello` can say of a set.
 pub const RECALLED_RANGE_COUNT_MAX: usize = HELLO_RECEIPT_COUNT_MAX * RECEIPT_RANGE_COUNT_MAX;
+/// Receipts of one recipient that may speak of other entries than this node's; none is compared after
+/// them until the store is opened again, since each may have all leaf hashes read.
+pub const DIVERGED_COUNT_MAX: usize = 8;
 /// Leaf hashes read at a time to compare with a receipt: 2 MiB.
 pub const FOLD_SEQ_COUNT: u64 = 65_536;
 

@@ -131,6 +131,12 @@
 //! | rejected | ranges | unusable for the receiver |
 //! | signature | 64 | see below |
 //!
+//! A node takes in at most 20 000 frames a second of one session that are no `Advance`, and reads no
+//! more until it is time. It stores at most 2 000 receipts a second and begins to read for at most
+//! 16 positions a second, more after a pause; of those that wait the newest counts, for each window
+//! or log. Of a receiver whose receipts have spoken of other entries eight times it compares none
+//! until it is started again.
+//!
 //! *Ranges* are a list, at most 256, of (gap since the end of the range before, length), both
 //! varints; no length is 0, and no gap but the first. The signature is over
 //! `"peermq receipt v1" ‖ 0 ‖ receiver 32 ‖ author 32 ‖ epoch ‖ recipient tag 1 and id 32 ‖ seen ‖

@@ -88,9 +88,9 @@ impl SessionTask<'_> {
                     Output::Close(Reason::Removed) => return SessionEnd::Removed,
                 }
             }
-            let due = self.session.poll_timeout();
+            let (due, from) = (self.session.poll_timeout(), self.session.receives_from());
             let inputs = tokio::select! {
-                frame = received.recv() => match frame {
+                frame = next_frame(self.clock, from, &mut received) => match frame {
                     Some(Ok(frame)) => {
                         for answer in asked.drain(..) {
                             let _ = answer.send(());
@@ -182,6 +182,14 @@ impl SessionTask<'_> {
         }
         .boxed()
     }
+}
+
+/// The next frame, not before an instant of the clock; loses nothing when it is dropped.
+async fn next_frame<T>(clock: &Clock, from: Instant, frames: &mut mpsc::Receiver<T>) -> Option<T> {
+    if clock.now() < from {
+        sleep_until(clock, Some(from)).await;
+    }
+    frames.recv().await
 }
 
 /// Waits for an instant of the clock; for ever without one.

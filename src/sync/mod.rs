@@ -33,6 +33,7 @@ mod incoming;
 mod liveness;
 mod message;
 mod outgoing;
+mod pace;
 mod receipt;
 mod session;
 

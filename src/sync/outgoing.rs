@@ -6,10 +6,11 @@ use super::error::{Misbehaviour, SyncError};
 use super::exchange::Load;
 use super::frame::Kind;
 use super::message::{Life, Message, Position};
+use super::pace::Pace;
 use crate::crypto::Identity;
 use crate::limits::ADVANCE_SIZE_MAX;
 use crate::log::{Chunk, Head};
-use crate::types::{Epoch, Id};
+use crate::types::{Epoch, Id, Instant};
 
 /// Bytes of an `Advance` around its items: the fixed fields, root and signature.
 const ADVANCE_OVERHEAD: usize = 256;
@@ -37,6 +38,8 @@ struct Asked {
     quiet: u64,
     /// Whether there may be a checkpoint that the log has reached and chunks have not.
     is_to_reach: bool,
+    /// Whether the store has begun to read for it.
+    is_begun: bool,
 }
 
 impl Outgoing {
@@ -63,7 +66,8 @@ impl Outgoing {
         let Position { number, length: next, checkpoints, .. } = position;
         let is_to_reach = !checkpoints.is_empty();
         // A peer that has more than this store, which may be an older copy, is past all it can get.
-        self.asked = Some(Asked { number, checkpoints, next, quiet: next, is_to_reach });
+        let (quiet, is_begun) = (next, false);
+        self.asked = Some(Asked { number, checkpoints, next, quiet, is_to_reach, is_begun });
         Ok(())
     }
 
@@ -71,12 +75,19 @@ impl Outgoing {
         self.allowance.raise(total)
     }
 
-    /// The read that is due: one at a time, and only for a chunk that may be sent.
-    pub(super) fn next_load(&mut self) -> Option<Load> {
-        let asked = self.asked.as_ref()?;
-        let is_due = asked.quiet < self.length || asked.is_to_reach;
-        if self.loading.is_some() || !is_due || !self.allowance.covers_a_chunk() {
+    /// The read that is due: one at a time, and only for a chunk that may be sent. The first for a
+    /// position waits for its turn among the `positions` of the session.
+    pub(super) fn next_load(&mut self, positions: &mut Pace, now: Instant) -> Option<Load> {
+        if !self.is_due() {
             return None;
+        }
+        let asked = self.asked.as_mut()?;
+        if !asked.is_begun {
+            if !positions.is_free(now) {
+                return None;
+            }
+            positions.take(1, now);
+            asked.is_begun = true;
         }
         self.loading = Some(asked.number);
         Some(Load::Chunk {
@@ -85,6 +96,17 @@ impl Outgoing {
             checkpoints: asked.checkpoints.clone(),
             budget: ADVANCE_SIZE_MAX - ADVANCE_OVERHEAD,
         })
+    }
+
+    /// Whether a read is due whose position waits for its turn.
+    pub(super) fn waits_for_turn(&self) -> bool {
+        self.is_due() && self.asked.as_ref().is_some_and(|asked| !asked.is_begun)
+    }
+
+    fn is_due(&self) -> bool {
+        let has_more = |asked: &Asked| asked.quiet < self.length || asked.is_to_reach;
+        let is_idle = self.loading.is_none() && self.allowance.covers_a_chunk();
+        is_idle && self.asked.as_ref().is_some_and(has_more)
     }
 
     /// Signs and frames a chunk that was read from the store, where its entries are durable.

@@ -19,9 +19,12 @@ use super::incoming::Incoming;
 use super::liveness::Liveness;
 use super::message::{Credit, Hello, Life, Message, Position};
 use super::outgoing::Outgoing;
+use super::pace::Pace;
 use super::receipt::{Receipt, SignedReceipt};
 use crate::crypto::{Identity, Verifier};
-use crate::limits::{EPOCH_COUNT_MAX, UNSENT_SIZE_MAX};
+use crate::limits::{
+    EPOCH_COUNT_MAX, FRAMES_PER_S_MAX, POSITION_BURST, POSITIONS_PER_S_MAX, UNSENT_SIZE_MAX,
+};
 use crate::log::{Chunk, SignedHead};
 use crate::types::{Epoch, Id, Instant, Recipient};
 
@@ -56,6 +59,10 @@ pub struct Session {
     /// Checkpoints that came before the peer's logs were followed.
     pub(super) early: Vec<(Epoch, Vec<SignedHead>)>,
     acknowledgements: Acknowledgements,
+    /// Frames that no credit covers.
+    frames: Pace,
+    /// Positions for which the store begins to read.
+    positions: Pace,
     /// Lives of the peer's log for which a receipt is due.
     receipts_due: Vec<Epoch>,
     receipts_loading: bool,
@@ -94,6 +101,8 @@ impl Session {
             forked: Vec::new(),
             early: Vec::new(),
             acknowledgements: Acknowledgements::default(),
+            frames: Pace::new(FRAMES_PER_S_MAX, FRAMES_PER_S_MAX),
+            positions: Pace::new(POSITIONS_PER_S_MAX, POSITION_BURST),
             receipts_due: Vec::new(),
             receipts_loading: false,
             ping: None,
@@ -126,9 +135,28 @@ impl Session {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let forks = self.comparing.timeout().into_iter();
-        let due = forks.chain(self.incoming.iter().filter_map(Incoming::timeout)).min();
+        let due = forks.chain(self.incoming.iter().filter_map(Incoming::timeout));
+        let due = due.chain(self.next_turn()).min();
         let liveness = self.liveness.timeout();
         (!matches!(self.stage, Stage::Closed)).then(|| due.map_or(liveness, |it| it.min(liveness)))
+    }
+
+    /// From when on the next frame is to be handed in. What comes before waits where it is, so that
+    /// a peer that says too much is not listened to for a while.
+    #[must_use]
+    pub fn receives_from(&self) -> Instant {
+        self.frames.free_at()
+    }
+
+    /// When work is due that only waits for its turn.
+    fn next_turn(&self) -> Option<Instant> {
+        if !matches!(self.stage, Stage::Open(_)) {
+            return None;
+        }
+        let may_load = self.liveness.unsent() < UNSENT_SIZE_MAX;
+        let waits = may_load && self.outgoing.iter().any(Outgoing::waits_for_turn);
+        let position = waits.then(|| self.positions.free_at());
+        position.into_iter().chain(self.acknowledgements.timeout()).min()
     }
 
     fn dispatch(&mut self, input: Input, now: Instant) -> Result<(), SyncError> {
@@ -163,6 +191,9 @@ impl Session {
 
     fn on_frame(&mut self, frame: &Frame, now: Instant) -> Result<(), SyncError> {
         self.liveness.on_received(now);
+        if frame.kind != Kind::Advance {
+            self.frames.take(1, now);
+        }
         let message = Message::decode(frame)?;
         if let Stage::Greeting(greeting) = &self.stage
             && !greeting.is_answered()
@@ -284,7 +315,7 @@ impl Session {
     }
 
     fn on_receipt(&mut self, receipt: SignedReceipt) -> Result<(), SyncError> {
-        let said = receipt.verify(&self.verifier)?;
+        let said = receipt.unverified();
         let (author, epoch) = (said.author, said.epoch);
         let of_the_peer = said.receiver == *self.config.peer.as_bytes()
             && said.recipient == Recipient::Peer(said.receiver);
@@ -404,7 +435,7 @@ impl Session {
                 self.outputs.push_back(Output::Store(Store::Received(Box::new(received))));
             }
         }
-        if let Some(receipts) = self.acknowledgements.next_batch() {
+        if let Some(receipts) = self.acknowledgements.next_batch(&self.verifier, now)? {
             self.outputs.push_back(Output::Store(Store::Receipts(receipts)));
         }
         if let Some(heads) = self.comparing.next_batch() {
@@ -419,7 +450,8 @@ impl Session {
             self.receipts_loading = true;
             self.outputs.push_back(Output::Load(Load::Receipts { epoch }));
         }
-        let loads = self.outgoing.iter_mut().filter_map(Outgoing::next_load);
+        let positions = &mut self.positions;
+        let loads = self.outgoing.iter_mut().filter_map(|log| log.next_load(positions, now));
         self.outputs.extend(loads.map(Output::Load));
         Ok(())
     }

@@ -15,7 +15,9 @@ use peermq_storage::{Batch, KEY_SIZE_MAX, Store};
 use serde::{Deserialize, Serialize};
 
 use crate::crypto::hash::Hash;
-use crate::limits::{FOLD_SEQ_COUNT, HELLO_RECEIPT_COUNT_MAX, PEAK_COUNT_MAX, RECEIPT_SIZE_MAX};
+use crate::limits::{
+    DIVERGED_COUNT_MAX, FOLD_SEQ_COUNT, HELLO_RECEIPT_COUNT_MAX, PEAK_COUNT_MAX, RECEIPT_SIZE_MAX,
+};
 use crate::log::{InboxTree, Log, Peaks, layout};
 use crate::planted;
 use crate::queue::bitmaps::{Bitmaps, Rows};
@@ -66,6 +68,8 @@ pub(in crate::queue) struct Delivery {
     /// First seqs of the windows whose receipts changed.
     changed_receipts: Vec<u64>,
     is_changed: bool,
+    /// How many receipts spoke of other entries than this node's.
+    diverged_count: usize,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -101,6 +105,7 @@ impl Delivery {
             newest: BTreeMap::new(),
             changed_receipts: Vec::new(),
             is_changed: false,
+            diverged_count: 0,
         };
         for row in store.scan(layout::receipts(peer, epoch).as_range()) {
             let (key, row) = row?;
@@ -124,12 +129,18 @@ impl Delivery {
             let seen = receipt.seen;
             return Ok(Merged::Refused(Misbehaviour::ReceiptBeyond { length, seen }));
         }
-        // What it says is part of what a later one said.
-        if receipt.seen < self.folded.length() {
+        // What it says is part of what a later one said, or is known word for word.
+        let known = self.newest.get(&receipt.window.start);
+        if receipt.seen < self.folded.length() || known == Some(&signed) {
             return Ok(Merged::Nothing);
+        }
+        // So will all that follow, and each time it may take all leaf hashes to see that.
+        if self.diverged_count >= DIVERGED_COUNT_MAX {
+            return Ok(Merged::Diverged);
         }
         let folded = self.fold(store, log, receipt.seen)?;
         if folded.root() != receipt.inbox && !planted::is("diverged-receipt-merged") {
+            self.diverged_count += 1;
             return Ok(Merged::Diverged);
         }
         self.folded = folded;

@@ -2,6 +2,7 @@
 
 use super::pair::Pair;
 use super::*;
+use crate::limits::DIVERGED_COUNT_MAX;
 use crate::sync::{Misbehaviour, Receipt, Refusal};
 
 fn pair() -> Pair {
@@ -130,6 +131,19 @@ fn a_receipt_for_what_was_never_written_is_refused() {
 }
 
 #[test]
+fn a_recipient_whose_receipts_speak_of_other_entries_again_and_again_is_listened_to_no_more() {
+    let (mut author, mut reader) = author_and_reader();
+    author.send_numbers(reader.id(), 0..3);
+    reader.receive_all(&mut author);
+    for _ in 0..DIVERGED_COUNT_MAX {
+        let other = |receipt: &mut Receipt| receipt.inbox.0[0] ^= 1;
+        assert_eq!(forged(&mut author, &mut reader, other).unwrap(), Acknowledged::Diverged);
+    }
+    assert_eq!(forged(&mut author, &mut reader, |_| ()).unwrap(), Acknowledged::Diverged);
+    assert!(acked(&mut author, reader.id()).stored.is_empty());
+}
+
+#[test]
 fn nothing_is_taken_from_a_receipt_for_other_entries() {
     let (mut author, mut reader) = author_and_reader();
     author.send_numbers(reader.id(), 0..3);
@@ -143,6 +157,10 @@ fn nothing_is_taken_from_a_receipt_for_other_entries() {
     assert_eq!(author.queue.commit().unwrap().acked, [reader.id()]);
     assert_eq!(forged(&mut author, &mut reader, |_| ()).unwrap(), Acknowledged::Merged);
     assert!(author.queue.commit().unwrap().acked.is_empty(), "it says nothing new");
+    // Word for word the same costs no commit.
+    let size = author.queue.staged_size();
+    assert_eq!(forged(&mut author, &mut reader, |_| ()).unwrap(), Acknowledged::Merged);
+    assert_eq!(author.queue.staged_size(), size);
     // An older one, late, takes nothing back.
     let older = |receipt: &mut Receipt| (receipt.seen, receipt.stored.below) = (1, 1);
     assert_eq!(forged(&mut author, &mut reader, older).unwrap(), Acknowledged::Merged);

@@ -2,6 +2,7 @@
 
 mod forks;
 mod messages;
+mod paces;
 mod pair;
 mod proofs;
 mod sessions;

@@ -159,6 +159,11 @@ impl End {
 
     /// Makes all writes that wait durable.
     pub(super) fn finish_writes(&mut self) {
+        self.finish_writes_at(Instant(0));
+    }
+
+    /// Makes all writes that wait durable, at a time.
+    pub(super) fn finish_writes_at(&mut self, now: Instant) {
         while let Some(write) = self.writes.pop_front() {
             let stored = match write {
                 Store::Received(received) => {
@@ -187,7 +192,7 @@ impl End {
                     Stored::Fork
                 }
             };
-            self.handle(Input::Stored(stored));
+            self.handle_at(Input::Stored(stored), now);
         }
     }
 

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::io::{AsyncReadExt, AsyncWriteExt};
+use futures::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use peermq::crypto::noise::Network;
 use peermq::crypto::{Identity, PairSecret};
 use peermq::node::transport::{Addr, NoiseStream, TcpTransport, Transport, initiate};
@@ -129,7 +129,7 @@ pub fn bytes_of(message: &Message) -> Vec<u8> {
 ///
 /// # Errors
 /// When it ends, or what comes is no frame.
-pub async fn read_frame(stream: &mut yamux::Stream) -> Outcome<Frame> {
+pub async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Outcome<Frame> {
     let mut header = [0; FrameHeader::SIZE];
     stream.read_exact(&mut header).await?;
     let FrameHeader { kind, payload_len } = FrameHeader::parse(header)?;

@@ -13,6 +13,7 @@
 
 pub mod author;
 pub mod cuts;
+pub mod floods;
 pub mod liar;
 pub mod lies;
 pub mod proxy;

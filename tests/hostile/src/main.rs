@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use peermq::types::Id;
+use peermq_hostile::floods::{self, Flood};
 use peermq_hostile::liar::unread_session;
 use peermq_hostile::lies::{self, LIES};
 use peermq_hostile::report::Report;
@@ -49,6 +50,16 @@ enum Case {
     N9,
     /// A peer that is removed while it is sent to.
     R1,
+    /// One receipt of a peer, again and again.
+    S1,
+    /// Receipts of a peer that grow.
+    S2,
+    /// Receipts of a peer for other entries.
+    S3,
+    /// Positions of a peer that want the same.
+    S4,
+    /// Positions of a peer that want something else each time.
+    S5,
     /// Every lie that an authorised peer may tell (also N5).
     M,
 }
@@ -90,6 +101,17 @@ async fn run(arguments: Arguments) -> Outcome<String> {
         Case::N8 => strangers::flood(it, to, Opening::LowOrder, 100, 700, Some(peer)).await?,
         Case::N9 => cuts::run(it, to, 997).await?,
         Case::R1 => removal::run(it, to, 20_000).await?,
+        Case::S1 => floods::run(it, to, &lies::liar(0), peer, Flood::SameReceipt, seconds).await?,
+        Case::S2 => {
+            floods::run(it, to, &lies::liar(0), peer, Flood::GrowingReceipts, seconds).await?;
+        }
+        Case::S3 => {
+            floods::run(it, to, &lies::liar(0), peer, Flood::OtherReceipts, seconds).await?
+        }
+        Case::S4 => floods::run(it, to, &lies::liar(0), peer, Flood::SamePosition, seconds).await?,
+        Case::S5 => {
+            floods::run(it, to, &lies::liar(0), peer, Flood::OtherPositions, seconds).await?;
+        }
         Case::M => tell_all(it, to).await?,
     }
     report.line()
@@ -124,6 +146,11 @@ const fn name(case: Case) -> &'static str {
         Case::N8 => "n8",
         Case::N9 => "n9",
         Case::R1 => "r1",
+        Case::S1 => "s1",
+        Case::S2 => "s2",
+        Case::S3 => "s3",
+        Case::S4 => "s4",
+        Case::S5 => "s5",
         Case::M => "m",
     }
 }

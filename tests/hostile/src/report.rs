@@ -63,6 +63,8 @@ impl Report {
         let usage = target.usage()?;
         let grown = usage.resident_kib.saturating_sub(self.before.resident_kib);
         self.most("grown_kib", grown);
+        let written = usage.written_kib.saturating_sub(self.before.written_kib);
+        self.counts.insert("written_kib", written);
         let cpu = usage.cpu.saturating_sub(self.before.cpu);
         let share = cpu.as_millis() * 100 / self.began.elapsed().as_millis().max(1);
         self.counts.insert("cpu_ms", u64::try_from(cpu.as_millis())?);

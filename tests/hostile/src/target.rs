@@ -47,6 +47,8 @@ pub struct Usage {
     pub cpu: Duration,
     /// KiB of memory that are resident.
     pub resident_kib: u64,
+    /// KiB that went to the disk.
+    pub written_kib: u64,
 }
 
 impl Program {
@@ -191,7 +193,11 @@ impl Target {
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let resident = resident.and_then(|size| size.split_whitespace().next());
         let resident_kib = resident.ok_or("expected VmRSS")?.parse()?;
-        Ok(Usage { cpu: Duration::from_millis(ticks * MS_PER_TICK), resident_kib })
+        let io = fs::read_to_string(format!("/proc/{pid}/io"))?;
+        let written = io.lines().find_map(|line| line.strip_prefix("write_bytes:"));
+        let written: u64 = written.ok_or("expected write_bytes")?.trim().parse()?;
+        let (cpu, written_kib) = (Duration::from_millis(ticks * MS_PER_TICK), written / 1_024);
+        Ok(Usage { cpu, resident_kib, written_kib })
     }
 }
 

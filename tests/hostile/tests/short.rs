@@ -4,7 +4,9 @@
 #![expect(clippy::indexing_slicing, reason = "tests may, where bounds are at hand")]
 #![expect(clippy::unwrap_used, reason = "tests may: a panic is a failure")]
 
+use peermq::limits::{POSITION_BURST, POSITIONS_PER_S_MAX};
 use peermq::types::Id;
+use peermq_hostile::floods::{self, FLOODS};
 use peermq_hostile::liar::unread_session;
 use peermq_hostile::lies::{self, LIES};
 use peermq_hostile::report::Report;
@@ -109,6 +111,24 @@ async fn what_takes_a_liar_several_sessions_is_found_out_too() {
     scenes::bodies_of_others(&liars[5], to).await.unwrap();
     honest.connect(to).await.unwrap();
     assert_eq!(to.next_text().await.unwrap(), "hello");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_credit_covers_is_taken_in_at_a_pace_and_others_get_through() {
+    let (target, mut honest) = stage().await;
+    for (number, flood) in FLOODS.into_iter().enumerate() {
+        let mut report = Report::begin("short", &target).unwrap();
+        let peer = lies::liar(number);
+        floods::run(&mut report, &target, &peer, &mut honest, flood, 2).await.unwrap();
+        let line = report.line().unwrap();
+        assert!(report.count("honest_connects") >= 3, "{flood:?}: {line}");
+        let seconds = report.count("elapsed_ms").div_ceil(1_000) + 1;
+        let most = u64::from(POSITION_BURST) + seconds * u64::from(POSITIONS_PER_S_MAX);
+        assert!(report.count("positions_answered") <= most, "{flood:?}: {line}");
+    }
+    // Nobody was taken for a liar, and nothing is broken.
+    let status = target.status().await.unwrap();
+    assert_eq!(status["ended"].as_array().unwrap().len(), FLOODS.len() + 1, "{status}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
