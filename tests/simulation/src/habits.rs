@@ -68,7 +68,8 @@ impl Habits {
         if chance.one_in(4) {
             weights.push((Chore::Wait, 6)); // Time flies, so that who does not answer is noticed.
         }
-        if chance.one_in(4) {
+        let is_read = !chance.one_in(4);
+        if !is_read {
             // Nobody reads before the end, so that what is full stays so.
             weights.retain(|(chore, _)| !matches!(chore, Chore::Take | Chore::Settle));
         }
@@ -83,7 +84,7 @@ impl Habits {
             0 => &[Kind::Advance, Kind::Receipt, Kind::Heads],
             _ => &[Kind::Body],
         };
-        let tight = Quota { bytes: chance.within(200..20_000), entries: chance.within(1..40) };
+        let tight = Quota { bytes: chance.within(200..20_000), entries: chance.within(1..20) };
         Self {
             steps: chance.within(100..700),
             weights,
@@ -91,7 +92,7 @@ impl Habits {
             body_size_max: if chance.one_in(4) { 4_000 } else { 60 },
             long_body,
             burst: if chance.one_in(4) { 40 } else { 4 },
-            quota: chance.one_in(3).then_some(tight),
+            quota: (!is_read || chance.one_in(3)).then_some(tight),
             lies: Lies::new(kinds, chance),
             is_healing: false,
         }
