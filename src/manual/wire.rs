@@ -77,7 +77,7 @@
 //! | version | 1 byte | the highest version that the sender speaks; this is version 1 |
 //! | features | varint | one bit per feature beyond the version: 0 `Heads`, 1 `Evidence`; only kinds whose bit the other has set are sent, unknown bits mean nothing |
 //! | lives | list of (epoch varint, length varint), at most 16 | the sender's own log, newest life first |
-//! | head | option of a head | the newest head of the other's log that the sender holds |
+//! | heads | list of heads, at most 16 | the newest head of each life of the other's log that the sender holds, newest life first |
 //! | receipts | list of receipts, at most 64 | the other's newest receipts that the sender holds |
 //!
 //! A *head* is epoch (varint), length (varint), root (32), signature (64) over

@@ -203,7 +203,7 @@ impl Queue {
                 receipts.extend(delivery.newest().cloned());
             }
         }
-        let head = self.inbox.lives(number).next_back().map(|log| log.head);
+        let heads = self.inbox.lives(number).rev().map(|log| log.head).collect();
         let mut held = Vec::new();
         for log in self.inbox.lives_mut(number) {
             let receipts = log.receipts(store, &self.me, Scope::All)?;
@@ -212,7 +212,7 @@ impl Queue {
             held.push(Held { epoch, follow, receipts, checkpoints });
         }
         let forked = self.forks.of(number).map(|(forked, _)| forked).collect();
-        Ok(Opening { lives, head, receipts, held, room, forked, followed: self.followed(peer) })
+        Ok(Opening { lives, heads, receipts, held, room, forked, followed: self.followed(peer) })
     }
 
     /// A stretch of this node's log as a peer sees it, of at most `budget` bytes as encoded. Nothing

@@ -125,8 +125,8 @@ pub enum Loaded {
 pub struct Opening {
     /// This node's lives, newest first.
     pub lives: Vec<Life>,
-    /// The newest signed head of the peer's log held here.
-    pub head: Option<SignedHead>,
+    /// The newest signed head of each life of the peer's log held here, newest life first.
+    pub heads: Vec<SignedHead>,
     /// The peer's newest receipts held here.
     pub receipts: Vec<SignedReceipt>,
     /// What is held of each life of the peer's log.
@@ -185,9 +185,9 @@ pub enum Store {
 /// What this node once signed: the peer kept it, and gives it back when a session begins.
 #[derive(Debug)]
 pub struct Returned {
-    /// The newest head of this node's log that the peer holds. A store that does not cover it is an
-    /// older copy.
-    pub head: Option<Head>,
+    /// The newest head of each life of this node's log that the peer holds, newest life first. A store
+    /// that does not cover the first is an older copy.
+    pub heads: Vec<Head>,
     /// This node's newest receipts for the peer's entries. An older copy has forgotten some of what
     /// they say.
     pub receipts: Vec<SignedReceipt>,

@@ -43,12 +43,13 @@ impl Greeting {
     /// The store answered: what to say to the peer, and what after it.
     pub(super) fn on_opening(&mut self, mut opening: Opening) -> (Hello, Vec<Message>) {
         opening.lives.truncate(EPOCH_COUNT_MAX);
+        opening.heads.truncate(EPOCH_COUNT_MAX);
         opening.receipts.truncate(HELLO_RECEIPT_COUNT_MAX);
         let hello = Hello {
             version: VERSION,
             features: FEATURES,
             lives: opening.lives.clone(),
-            head: opening.head,
+            heads: std::mem::take(&mut opening.heads),
             receipts: std::mem::take(&mut opening.receipts),
         };
         self.opening = Some(opening);
@@ -85,7 +86,7 @@ impl Greeting {
             return Ok(None);
         };
         let returned = verify(hello, me, peer)?;
-        if returned.head.is_none() && returned.receipts.is_empty() {
+        if returned.heads.is_empty() && returned.receipts.is_empty() {
             self.judgement = Judgement::Done;
             return Ok(None);
         }
@@ -116,7 +117,8 @@ pub(super) fn second_hello() -> SyncError {
 /// peer's.
 fn verify(hello: &Hello, me: &Verifier, peer: Id) -> Result<Returned, SyncError> {
     let forged = |_| Misbehaviour::Signature(Kind::Hello);
-    let head = hello.head.map(|head| head.verify(me).map_err(forged)).transpose()?;
+    let heads = hello.heads.iter().map(|head| head.verify(me).map_err(forged));
+    let heads = heads.collect::<Result<_, _>>()?;
     for receipt in &hello.receipts {
         let said = receipt.verify(me)?;
         let of_this_pair = said.receiver == *me.id().as_bytes()
@@ -126,5 +128,5 @@ fn verify(hello: &Hello, me: &Verifier, peer: Id) -> Result<Returned, SyncError>
             return Err(Misbehaviour::ForeignLog(Kind::Hello).into());
         }
     }
-    Ok(Returned { head, receipts: hello.receipts.clone() })
+    Ok(Returned { heads, receipts: hello.receipts.clone() })
 }

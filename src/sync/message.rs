@@ -68,8 +68,10 @@ pub struct Hello {
     /// The sender's own lives, newest first; at most 16.
     #[serde(deserialize_with = "bounded::list::<_, EPOCH_COUNT_MAX, _>")]
     pub lives: Vec<Life>,
-    /// The newest signed head of the other's log that the sender holds.
-    pub head: Option<SignedHead>,
+    /// The newest signed head of each life of the other's log that the sender holds, newest life
+    /// first; at most 16.
+    #[serde(deserialize_with = "bounded::list::<_, EPOCH_COUNT_MAX, _>")]
+    pub heads: Vec<SignedHead>,
     /// The other's newest receipts that the sender holds; at most 64.
     #[serde(deserialize_with = "bounded::list::<_, HELLO_RECEIPT_COUNT_MAX, _>")]
     pub receipts: Vec<SignedReceipt>,

@@ -31,7 +31,7 @@ impl Queue {
     /// # Errors
     /// Fatal ones.
     pub fn recall(&mut self, peer: &Id, returned: &Returned) -> Result<(), QueueError> {
-        if let Some(head) = &returned.head {
+        for head in &returned.heads {
             let shown = self.on_shown(&head.tip());
             self.watch(shown)?;
         }

@@ -13,7 +13,7 @@ const SALT: Salt = Salt([5; 16]);
 fn shown(node: &Node, tip: Tip) -> Returned {
     let Tip { epoch, length, root } = tip;
     let head = Head { author: node.id(), epoch, length, root };
-    Returned { head: Some(head), receipts: Vec::new() }
+    Returned { heads: vec![head], receipts: Vec::new() }
 }
 
 #[test]
@@ -176,8 +176,11 @@ fn an_ended_life_is_served_no_more_once_a_peer_shows_another_version_of_it() {
         assert!(author.queue.commit().unwrap().given_up.is_empty());
         assert!(is_served(&mut author));
     }
+    // Also of a peer that knows of the life after it.
     let other = Tip { length: 2, ..ended };
-    author.queue.recall(&reader.id(), &shown(&author, other)).unwrap();
+    let mut returned = shown(&author, author.queue.tip());
+    returned.heads.extend(shown(&author, other).heads);
+    author.queue.recall(&reader.id(), &returned).unwrap();
     assert_eq!(author.queue.commit().unwrap().given_up, [other]);
     assert!(!is_served(&mut author));
     author.crash();
@@ -205,7 +208,7 @@ fn a_restored_receiver_does_not_offer_again_what_it_had_archived() {
     reader.store = old;
     reader.crash();
     let receipts = author.queue.opening(&reader.id()).unwrap().receipts;
-    let returned = Returned { head: None, receipts };
+    let returned = Returned { heads: Vec::new(), receipts };
     reader.queue.recall(&author.id(), &returned).unwrap();
     reader.queue.commit().unwrap();
     reader.receive_all(&mut author);
@@ -235,7 +238,7 @@ fn a_restored_receiver_fetches_no_body_again_whose_message_it_had_archived() {
     reader.store = old;
     reader.crash();
     assert_eq!(reader.queue.wanted(&author.id()).unwrap().len(), 1);
-    let returned = Returned { head: None, receipts };
+    let returned = Returned { heads: Vec::new(), receipts };
     reader.queue.recall(&author.id(), &returned).unwrap();
     reader.queue.commit().unwrap();
     assert_eq!(reader.queue.wanted(&author.id()).unwrap(), []);

@@ -129,8 +129,8 @@ fn a_peer_that_does_not_know_of_heads_gets_none() {
     ends[0].followed = vec![followed(3, head(3, 5, Hash([1; 32])))];
     ends[0].handle(Input::Flushed(0));
     let life = Life { epoch: EPOCH, length: 0 };
-    let (head, receipts) = (None, Vec::new());
-    let hello = Hello { version: 1, features: !3, lives: vec![life], head, receipts };
+    let (heads, receipts) = (Vec::new(), Vec::new());
+    let hello = Hello { version: 1, features: !3, lives: vec![life], heads, receipts };
     ends[0].frames.clear();
     ends[0].handle(Input::Received(Message::Hello(hello).encode()));
     assert!(ends[0].frames.iter().all(|frame| frame.kind != Kind::Heads));

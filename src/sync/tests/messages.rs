@@ -70,7 +70,7 @@ fn messages() -> Vec<Message> {
             version: 1,
             features: 0,
             lives: vec![Life { epoch, length: 9 }],
-            head: Some(advance().head),
+            heads: vec![advance().head],
             receipts: vec![signed.clone()],
         }),
         Message::Ping(300),

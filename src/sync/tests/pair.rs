@@ -223,7 +223,7 @@ impl End {
                 Loaded::Opening(Opening {
                     lives: [&[Life { epoch: EPOCH, length: self.log.length() }][..], &self.ended]
                         .concat(),
-                    head: self.head,
+                    heads: self.head.into_iter().collect(),
                     receipts: self.receipts.clone(),
                     held: if known { vec![held] } else { Vec::new() },
                     room: self.room,

@@ -292,7 +292,7 @@ fn messages_out_of_turn_end_the_session() {
 
     let mut ends = End::pair(BOTH);
     open(&mut ends);
-    let hello = Hello { version: 1, features: 0, lives: vec![], head: None, receipts: vec![] };
+    let hello = Hello { version: 1, features: 0, lives: vec![], heads: vec![], receipts: vec![] };
     ends[0].handle(Input::Received(Message::Hello(hello).encode()));
     let Some(Reason::Failed(error)) = &ends[0].closed else { panic!("expected a failure") };
     assert!(matches!(misbehaved(error), Misbehaviour::OutOfTurn { got: Kind::Hello, .. }));
@@ -330,7 +330,7 @@ fn what_a_peer_gives_back_is_compared_with_the_store_before_anything_is_signed()
     let [Store::Returned(returned)] = ends[0].writes.make_contiguous() else {
         panic!("expected what was given back, got {:?}", ends[0].writes)
     };
-    let head = returned.head.unwrap();
+    let head = returned.heads[0];
     assert_eq!((head.author, head.epoch, head.length), (a, EPOCH, 2));
     assert!(ends[0].frames.is_empty());
     settle(&mut ends);
@@ -360,7 +360,7 @@ fn a_receiver_gets_its_own_receipts_back_and_no_forged_ones() {
     ] {
         ends[1].reconnect(2);
         let receipts = vec![receipt];
-        let hello = Hello { version: 1, features: 0, lives: vec![], head: None, receipts };
+        let hello = Hello { version: 1, features: 0, lives: vec![], heads: vec![], receipts };
         ends[1].closed = None;
         ends[1].handle(Input::Received(Message::Hello(hello).encode()));
         let Some(Reason::Failed(error)) = &ends[1].closed else { panic!("expected a failure") };

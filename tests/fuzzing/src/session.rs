@@ -140,7 +140,7 @@ impl<'a> Liar<'a> {
             version: if choices.below(9) == 8 { choices.byte() } else { 1 },
             features: if is_honest { 3 } else { choices.number() },
             lives,
-            head: opening.head.filter(|_| is_honest),
+            heads: if is_honest { opening.heads } else { Vec::new() },
             receipts: if is_honest { opening.receipts } else { Vec::new() },
         })
     }

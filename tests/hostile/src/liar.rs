@@ -66,7 +66,7 @@ impl Session {
     /// When the node ends the session.
     pub async fn greet(&mut self, life: Life) -> Outcome<Greeting> {
         let hello =
-            Hello { version: 1, features: 0, lives: vec![life], head: None, receipts: vec![] };
+            Hello { version: 1, features: 0, lives: vec![life], heads: vec![], receipts: vec![] };
         self.send(&Message::Hello(hello)).await?;
         let Message::Hello(hello) = self.until(Kind::Hello).await? else {
             return Err("expected a Hello".into());

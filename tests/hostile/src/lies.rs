@@ -302,7 +302,7 @@ pub const LIES: &[Lie] = &[
         stored: 0,
         tell: |_, _| {
             let lives = Vec::new();
-            let hello = Hello { version: 1, features: 0, lives, head: None, receipts: vec![] };
+            let hello = Hello { version: 1, features: 0, lives, heads: vec![], receipts: vec![] };
             Ok(bytes_of(&Message::Hello(hello)))
         },
     },

@@ -165,10 +165,7 @@ impl Oracle {
                 *longest = advance.head.length.max(*longest);
                 self.saw_head(from, &advance.head)
             }
-            Frame::Hello(hello) => match &hello.head {
-                Some(head) => self.saw_head(to, head),
-                None => Ok(()),
-            },
+            Frame::Hello(hello) => hello.heads.iter().try_for_each(|head| self.saw_head(to, head)),
             _ => Ok(()),
         }
     }

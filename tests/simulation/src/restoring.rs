@@ -110,7 +110,7 @@ impl World {
     /// A node that was shown more than it holds, or something else, knows so.
     pub(crate) fn check_shown(&self, node: usize, returned: &Returned) -> Checked {
         let Some(process) = &self.nodes[node].process else { return Ok(()) };
-        let Some(shown) = returned.head.as_ref().map(|head| head.tip()) else { return Ok(()) };
+        let Some(shown) = returned.heads.first().map(|head| head.tip()) else { return Ok(()) };
         let tip = process.queue.tip();
         let is_other = (shown.epoch, shown.length) == (tip.epoch, tip.length) && shown != tip;
         Invariant::OneRoot.holds(

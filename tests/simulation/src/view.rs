@@ -170,8 +170,8 @@ impl View {
             self.unfounded.extend((!is_founded).then_some(peer));
         }
         for held in opening.held {
-            let head = opening.head.filter(|head| may_fork && head.epoch == held.epoch);
-            let log = LogView::of(id, &held, head);
+            let head = opening.heads.iter().find(|head| may_fork && head.epoch == held.epoch);
+            let log = LogView::of(id, &held, head.copied());
             self.logs.insert((peer, held.epoch.0), log);
         }
         Ok(())
