@@ -145,16 +145,19 @@ fn a_directory_that_this_user_cannot_read_is_named() {
 }
 
 #[test]
-fn a_directory_of_a_newer_format_is_left_alone() {
+fn a_directory_of_another_format_is_left_alone() {
     let machine = Machine::new();
     let a = machine.node("a");
     a.succeeds(&["status"]);
     let format = a.directory.join("format");
-    let newer = fs::read_to_string(&format).unwrap().replace("format 1", "format 99");
-    fs::write(&format, &newer).unwrap();
-    let line = a.fails(1, &["status"]);
-    assert!(line.contains("format 99"), "{line}");
-    assert_eq!(fs::read_to_string(&format).unwrap(), newer);
+    let written = fs::read_to_string(&format).unwrap();
+    for other in ["format 99", "format 1"] {
+        let changed = written.replace("format 2\n", &format!("{other}\n"));
+        fs::write(&format, &changed).unwrap();
+        let line = a.fails(1, &["status"]);
+        assert!(line.contains(&format!("{other} ")), "{line}");
+        assert_eq!(fs::read_to_string(&format).unwrap(), changed);
+    }
 }
 
 #[test]
