@@ -48,6 +48,7 @@ impl Audience {
             news.on_standing();
         }
         for shown in changes.given_up {
+            tracing::warn!(%shown, "an ended life of this log has two versions: it is not served");
             news.on_passing(Notice::GivenUp { epoch: shown.epoch, length: shown.length });
         }
         for reborn in changes.reborn {

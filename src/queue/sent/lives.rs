@@ -58,7 +58,7 @@ impl Queue {
             }
             _ => (stored, Serving::Goes),
         };
-        let lost = lost_life(&*self.store)?.filter(|_| earlier.length == 0);
+        let lost = self.outbox.lost.filter(|_| earlier.length == 0);
         let earlier = lost.unwrap_or(earlier);
         let newest = stored.epoch.max(earlier.epoch);
         let epoch = first_epoch(now).max(Epoch(newest.0.saturating_add(1)));
@@ -107,7 +107,8 @@ impl Queue {
     /// shown entries that do not follow.
     pub(in crate::queue) fn on_earlier_shown(&mut self, signed: &Tip) -> Result<(), QueueError> {
         let Some(log) = self.outbox.ended.get_mut(&signed.epoch) else {
-            return self.remember_life(signed);
+            self.remember_life(signed);
+            return Ok(());
         };
         let stored = log.root_at(&*self.store, signed.length)?;
         if stored.is_none_or(|stored| stored == signed.root) {
@@ -120,13 +121,11 @@ impl Queue {
 
     /// Remembers where an earlier life ended of which this store knows nothing: the next life tells
     /// everyone.
-    fn remember_life(&mut self, earlier: &Tip) -> Result<(), QueueError> {
-        let known = lost_life(&*self.store)?;
-        if known.is_some_and(|known| !earlier.is_past(&known)) {
-            return Ok(());
+    fn remember_life(&mut self, earlier: &Tip) {
+        if self.outbox.lost.is_none_or(|known| earlier.is_past(&known)) {
+            self.outbox.lost = Some(*earlier);
+            self.batch.put(layout::meta(EARLIER), row::encode(earlier));
         }
-        self.batch.put(layout::meta(EARLIER), row::encode(earlier));
-        Ok(())
     }
 }
 
@@ -168,7 +167,7 @@ pub(in crate::queue) fn ended_lives(store: &dyn Store) -> Result<Vec<Epoch>, Que
 }
 
 /// The newest life of this node's log that its store has lost.
-fn lost_life(store: &dyn Store) -> Result<Option<Tip>, QueueError> {
+pub(in crate::queue) fn lost_life(store: &dyn Store) -> Result<Option<Tip>, QueueError> {
     let row = store.get(&layout::meta(EARLIER))?;
     let damaged = || QueueError::Damaged("the end of an earlier life");
     row.map(|row| row::decode(&row).ok_or_else(damaged)).transpose()

@@ -9,11 +9,11 @@ use bytes::Bytes;
 use peermq_storage::{Batch, KEY_SIZE_MAX, Store};
 
 use super::deliveries::Delivery;
-use super::lives::ended_lives;
+use super::lives::{ended_lives, lost_life};
 use crate::crypto::Salt;
 use crate::limits::HEADER_SIZE_MAX;
 use crate::log::{
-    self, Content, Decoded, Draft, DraftBody, Header, IdempotencyHash, Log, OwnEntry, layout,
+    self, Content, Decoded, Draft, DraftBody, Header, IdempotencyHash, Log, OwnEntry, Tip, layout,
 };
 use crate::planted;
 use crate::queue::error::QueueError;
@@ -27,6 +27,8 @@ pub(in crate::queue) struct Outbox {
     pub(in crate::queue) log: Log,
     /// Lives that have ended and are served on.
     pub(in crate::queue) ended: BTreeMap<Epoch, Log>,
+    /// Where the newest life ended that this store has lost.
+    pub(in crate::queue) lost: Option<Tip>,
     drafts: Vec<Draft>,
     /// Where the drafts will stand.
     places: Vec<Seq>,
@@ -63,6 +65,7 @@ impl Outbox {
         Ok(Self {
             log: Log::open(store, me, epoch)?,
             ended: ended.collect::<Result<_, QueueError>>()?,
+            lost: lost_life(store)?,
             drafts: Vec::new(),
             places: Vec::new(),
             next: BTreeMap::new(),

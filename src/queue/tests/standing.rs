@@ -100,7 +100,13 @@ fn an_unknown_earlier_life_is_remembered_and_told_in_the_next() {
     let to = Node::new(2).id();
     let epoch = Epoch(author.queue.epoch().0 - 5);
     let lost = Tip { length: 7, ..Tip::start(epoch) };
-    author.queue.recall(&to, &shown(&author, lost)).unwrap();
+    // Of several the newest, whether one peer shows them or two before the next commit.
+    let older = |by| shown(&author, Tip { length: 9, ..Tip::start(Epoch(epoch.0 - by)) });
+    let mut returned = shown(&author, lost);
+    returned.heads.extend(older(1).heads);
+    let other = older(2);
+    author.queue.recall(&to, &returned).unwrap();
+    author.queue.recall(&to, &other).unwrap();
     author.queue.commit().unwrap();
     assert_eq!(author.queue.stale(), None);
     author.crash();
